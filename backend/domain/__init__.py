@@ -1,0 +1,1 @@
+"""Knowledge of custody that needs no record and no clock."""

@@ -1,0 +1,40 @@
+"""Posts of a custody facility (岗位) and what each may see, after the guidance of 2018 (catalogue row 27)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Post(StrEnum):
+    """A post. An officer may hold several."""
+
+    INT = "INT"
+    """接待收押提讯: the desk."""
+    PAT = "PAT"
+    """巡控: patrol and monitor."""
+    DISC = "DISC"
+    """管教: cell officer."""
+    MED = "MED"
+    """医务: medic."""
+    AUX = "AUX"
+    """辅警: auxiliary; cannot sign alone."""
+    LEAD = "LEAD"
+    """值班领导: leader on duty."""
+    DIR = "DIR"
+    """所长: director."""
+    AUD = "AUD"
+    """同步审计: auditor of the sync; reads, writes nothing."""
+    PROC = "PROC"
+    """驻所检察: stationed procuratorate; reads, writes nothing."""
+    ADM = "ADM"
+    """系统管理: administers officers and terminals; is given no records."""
+
+
+WARD_POSTS = frozenset({Post.PAT, Post.DISC, Post.AUX})
+"""Posts whose scope is the wards they are assigned to."""
+
+FACILITY_POSTS = frozenset({Post.INT, Post.MED, Post.LEAD, Post.DIR, Post.AUD, Post.PROC})
+"""Posts whose scope is the whole facility."""
+
+FACILITY_TYPES = ("KSS", "JLS", "QJ", "PR", "SJ")
+"""看守所, 拘留所, 强制隔离戒毒所, 监狱, 社区矫正."""

@@ -1,0 +1,1 @@
+"""Named questions over records, for those who need several kinds at once."""

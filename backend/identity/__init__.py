@@ -1,0 +1,1 @@
+"""Officers, terminals, sessions, proofs and scopes: who is there, and what each is given."""

@@ -1,0 +1,135 @@
+"""Proofs of a terminal's key: DPoP (RFC 9449) for requests, and the proof of a push.
+
+Freshness comes from the server's nonce alone; the device's clock is never a reason to refuse.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from backend.kernel.clock import Clock
+from backend.kernel.ids import b64, sha256, unhash
+from backend.kernel.keys import load_jwk, thumbprint, unverified_header, verify
+from backend.kernel.problems import Problem
+
+NONCE_WINDOW_MS = 5 * 60 * 1000
+_DPOP = "dpop+jwt"
+_PUSH = "roundsman-push+jwt"
+_LONGEST = 4096
+
+
+class Nonces:
+    """Nonces without a store: a MAC over the number of the five-minute window. Good in its window and the next."""
+
+    def __init__(self, secret: bytes, clock: Clock) -> None:
+        self._secret = secret
+        self._clock = clock
+
+    def _of(self, window: int) -> str:
+        return b64(hmac.digest(self._secret, window.to_bytes(8, "big"), hashlib.sha256)[:16])
+
+    def fresh(self) -> str:
+        return self._of(self._clock.now() // NONCE_WINDOW_MS)
+
+    def good(self, nonce: object) -> bool:
+        if not isinstance(nonce, str) or not nonce.isascii():
+            return False
+        window = self._clock.now() // NONCE_WINDOW_MS
+        return any(hmac.compare_digest(nonce, self._of(past)) for past in (window, window - 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a proof must speak of: method, URI without query, and the access token if one was sent."""
+
+    method: str
+    uri: str
+    token: str | None = None
+
+
+def check_dpop(proof: str | None, asked: Asked, nonces: Nonces, origin: str | None) -> tuple[str, dict[str, str]]:
+    """Thumbprint and JWK of the key that made a DPoP proof.
+
+    ``origin``: when configured, the URI in the proof must begin with it; else only its path is compared, since a
+    proxy may have changed the rest. Raises Problem ``proof.missing``, ``proof.invalid``, ``proof.nonce_required``.
+    """
+    if not proof:
+        raise Problem("proof.missing", "DPoP")
+    try:
+        if len(proof) > _LONGEST:
+            raise ValueError("too long")
+        jwk = unverified_header(proof)["jwk"]
+        claims = verify(proof, load_jwk(jwk), _DPOP)
+        if claims["htm"] != asked.method or not _same_place(claims["htu"], asked.uri, origin):
+            raise ValueError("made for another request")
+        if asked.token is not None and claims["ath"] != b64(sha256(asked.token.encode())):
+            raise ValueError("made for another token")
+        nonce = claims.get("nonce")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise Problem("proof.invalid", "DPoP") from None
+    if not nonces.good(nonce):
+        raise Problem("proof.nonce_required", "DPoP")
+    return thumbprint(jwk), jwk
+
+
+def _same_place(claimed: str, actual: str, origin: str | None) -> bool:
+    if origin is not None:
+        return claimed == origin + urlsplit(actual).path
+    return urlsplit(claimed).path == urlsplit(actual).path
+
+
+@dataclass(frozen=True, slots=True)
+class PushProof:
+    """What a terminal says of the body that it pushes. Hashes are 32 bytes."""
+
+    facility: str
+    terminal: str
+    incarnation: int
+    first: int
+    count: int
+    prior: bytes
+    last: bytes
+    captured: int
+
+
+def _whole(value: object) -> int:
+    if type(value) is not int or not 0 <= value < 2**53:
+        raise ValueError("not a whole number")
+    return value
+
+
+def _word(value: object) -> str:
+    if type(value) is not str:
+        raise ValueError("not text")
+    return value
+
+
+def pusher(proof: str | None) -> str:
+    """The terminal that a push says it is from, before anything is checked. Raises Problem."""
+    if not proof:
+        raise Problem("proof.missing", "Roundsman-Proof")
+    try:
+        if len(proof) > _LONGEST:
+            raise ValueError("too long")
+        return _word(unverified_header(proof).get("kid"))
+    except ValueError:
+        raise Problem("proof.invalid", "Roundsman-Proof") from None
+
+
+def check_push(proof: str, jwk: dict[str, str]) -> PushProof:
+    """The claims of a push proof, signed by the terminal's key. Raises Problem ``proof.invalid``."""
+    try:
+        claims = verify(proof, load_jwk(jwk), _PUSH)
+        return PushProof(
+            _word(claims["facility"]),
+            _word(claims["terminal"]),
+            *(_whole(claims[name]) for name in ("incarnation", "first", "count")),
+            unhash(_word(claims["prior"])),
+            unhash(_word(claims["last"])),
+            _whole(claims["captured"]),
+        )
+    except (ValueError, KeyError):
+        raise Problem("proof.invalid", "Roundsman-Proof") from None

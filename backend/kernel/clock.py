@@ -1,0 +1,59 @@
+"""Time as the server knows it. A device's clock never comes in here.
+
+Inside the server a moment is a whole number of milliseconds since 1970-01-01 UTC; outside it is RFC 3339 text
+with exactly three decimals and ``Z``.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+_TEXT = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)\.(\d{3})Z")
+
+
+class Clock(Protocol):
+    """Gives the present moment in milliseconds."""
+
+    def now(self) -> int: ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> int:
+        return time.time_ns() // 1_000_000
+
+
+class ManualClock:
+    """A clock that stands until it is told: for tests, and for a demo's history."""
+
+    def __init__(self, start: int) -> None:
+        self._now = start
+
+    def now(self) -> int:
+        return self._now
+
+    def set(self, moment: int) -> None:
+        self._now = moment
+
+    def advance(self, milliseconds: int) -> None:
+        self._now += milliseconds
+
+
+def to_text(moment: int) -> str:
+    """Milliseconds → ``2026-11-22T03:14:15.123Z``."""
+    seconds, millis = divmod(moment, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{millis:03d}Z"
+
+
+def from_text(text: str) -> int:
+    """``2026-11-22T03:14:15.123Z`` → milliseconds. Raises ValueError for any other form or an impossible date."""
+    match = _TEXT.fullmatch(text)
+    if match is None or not text.isascii():
+        raise ValueError("not an RFC 3339 UTC time with three decimals")
+    year, month, day, hour, minute, second, millis = map(int, match.groups())
+    whole = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    return int(whole.timestamp()) * 1000 + millis

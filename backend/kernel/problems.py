@@ -1,0 +1,141 @@
+"""Everything that can be wrong, as one closed set: code, HTTP status, a sentence in Chinese and in English.
+
+A problem is either an answer to a request (RFC 9457) or the reason inside an operation's outcome. Neither ever
+carries text that is not listed here, so that nothing leaks and every message can be translated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the catalogue. ``detail`` names the keys that its ``detail`` object may carry."""
+
+    code: str
+    status: int
+    zh: str
+    en: str
+    detail: tuple[str, ...] = ()
+
+
+_ROWS = (
+    # requests in general
+    Entry("request.malformed", 400, "请求无法读取", "The request cannot be read."),
+    Entry("request.invalid", 422, "请求内容有误，请看各字段", "The request has wrong fields."),
+    Entry("field.invalid", 422, "该字段的值不符合要求", "This field's value is not allowed."),
+    Entry("field.missing", 422, "缺少必填字段", "A required field is missing."),
+    Entry("field.unknown", 422, "没有这个字段", "There is no such field."),
+    Entry("route.unknown", 404, "没有这个地址", "There is nothing at this address."),
+    Entry("method.not_allowed", 405, "该地址不支持这种请求方法", "This address does not take that method."),
+    Entry("type.unsupported", 415, "不支持这种内容类型", "This content type is not supported."),
+    Entry("body.too_large", 413, "内容过大", "The body is too large.", ("limit",)),
+    Entry("server.busy", 503, "服务器繁忙，请稍后重试，数据未丢失", "The server is busy; try again, nothing is lost.", ("retry_after",)),
+    Entry("server.fault", 500, "服务器内部错误，已记录", "A fault inside the server; it has been recorded."),
+    # who asks
+    Entry("proof.missing", 401, "缺少终端密钥证明", "The proof of the terminal's key is missing."),
+    Entry("proof.invalid", 401, "终端密钥证明无效", "The proof of the terminal's key is not valid."),
+    Entry("proof.nonce_required", 401, "请使用服务器给出的随机数重新签名", "Sign again with the server's nonce."),
+    Entry("session.missing", 401, "请先登录", "Sign in first."),
+    Entry("session.expired", 401, "登录已过期，请重新登录，待发数据保留", "The session has ended; sign in again, the queue is kept."),
+    Entry("session.refused", 401, "警号或密码不正确", "Number or secret is wrong."),
+    Entry("sign_in.locked", 429, "输错次数过多，请稍后再试", "Too many wrong secrets; try later.", ("retry_after",)),
+    Entry("terminal.unknown", 401, "终端未登记", "This terminal is not enrolled."),
+    Entry("terminal.revoked", 403, "终端已停用", "This terminal has been revoked."),
+    Entry("code.invalid", 403, "登记码无效、已使用或已过期", "The enrolment code is wrong, used or expired."),
+    Entry("role.forbidden", 403, "您的岗位无权进行此操作", "Your post may not do this."),
+    # a push as a whole
+    Entry("frame.malformed", 400, "推送内容的分帧有误", "The frames of the push are malformed.", ("at",)),
+    Entry("batch.too_large", 413, "一次推送的操作过多", "Too many operations in one push.", ("limit",)),
+    Entry("chain.gap", 409, "编号不连续，请从指定编号开始发送", "Numbers are missing; send from the number given.", ("next",)),
+    Entry("chain.fork", 409, "同一编号出现不同内容，终端须停止发送并上报", "A number came with other bytes; stop and report.", ("n",)),
+    # one operation's outcome
+    Entry("operation.unreadable", 422, "操作内容无法读取，原文已保存", "The operation cannot be read; its bytes are kept.", ("reason",)),
+    Entry("operation.misaddressed", 422, "操作中的终端、编号与推送不符，原文已保存", "Terminal or number inside differ from the push; the bytes are kept."),
+    Entry("operation.repeated", 422, "该操作标识已被使用", "This operation id was used before."),
+    Entry("kind.unknown", 422, "没有这种记录", "There is no such kind of record."),
+    Entry("kind.schema", 422, "记录格式版本不受支持", "This schema version is not supported.", ("supported",)),
+    Entry("verb.unknown", 422, "该记录没有这种操作", "This kind has no such verb."),
+    Entry("record.exists", 422, "记录已存在", "The record exists already."),
+    Entry("record.unknown", 422, "没有这条记录", "There is no such record."),
+    Entry("record.state", 422, "记录当前状态不允许此操作", "The record's state does not allow this.", ("state",)),
+    Entry("record.conflict", 409, "记录已被他人修改，两个版本均已保存", "The record had moved on; both values are kept.", ("version",)),
+    Entry("record.owned", 422, "此记录只能由建立它的终端修改", "Only the terminal that made this record changes it."),
+    Entry("reference.unknown", 422, "引用的记录不存在或类型不符", "A record that is referred to is missing or of another kind."),
+    Entry("dependency.rejected", 422, "所依赖的操作已被拒绝", "An operation that this one needs was refused.", ("op",)),
+    Entry("dependency.unknown", 422, "所依赖的操作不存在", "An operation that this one needs is not known.", ("op",)),
+    Entry("officer.unauthorised", 403, "该民警在当时无权进行此操作", "The officer was not allowed to do this at that time."),
+    Entry("signoff.missing", 422, "此操作需要签认", "This needs a sign-off."),
+    Entry("signoff.invalid", 422, "签认内容不符合要求", "The sign-off is not of the required form."),
+)
+
+CATALOGUE: Mapping[str, Entry] = {row.code: row for row in _ROWS}
+
+
+class Problem(Exception):
+    """One thing that is wrong. Raised for a request; kept as a value inside an outcome.
+
+    ``field`` is a path with dots (``fields.cell.headcount``); ``detail`` has only the keys that the catalogue allows;
+    ``errors`` lists several wrong fields of one request.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        field: str | None = None,
+        *,
+        errors: tuple[Problem, ...] = (),
+        **detail: Any,
+    ) -> None:
+        entry = CATALOGUE[code]
+        if extra := set(detail) - set(entry.detail):
+            raise ValueError(f"{code} has no detail {sorted(extra)}")
+        super().__init__(code)
+        self.entry = entry
+        self.field = field
+        self.detail = detail
+        self.errors = errors
+
+    @property
+    def code(self) -> str:
+        return self.entry.code
+
+    def sentence(self) -> dict[str, Any]:
+        """``{code, field?, zh, en, detail?}``: the part that an outcome and an answer share."""
+        said: dict[str, Any] = {"code": self.entry.code}
+        if self.field is not None:
+            said["field"] = self.field
+        said["zh"], said["en"] = self.entry.zh, self.entry.en
+        if self.detail:
+            said["detail"] = self.detail
+        if self.errors:
+            said["errors"] = [error.sentence() for error in self.errors]
+        return said
+
+    def document(self) -> dict[str, Any]:
+        """The body of an ``application/problem+json`` answer."""
+        return {"type": "about:blank", "status": self.entry.status, "title": self.entry.en} | self.sentence()
+
+
+def of_fields(messages: Any, at: str = "") -> Problem:
+    """marshmallow's messages as one problem: the first field's, with all of them listed when there are several."""
+    found = field_problems(messages, at)
+    return found[0] if len(found) == 1 else Problem(found[0].code, found[0].field, errors=tuple(found))
+
+
+def field_problems(messages: Any, at: str = "") -> list[Problem]:
+    """marshmallow's nested messages → one problem a field, in their order."""
+    if isinstance(messages, dict):
+        found = []
+        for key, inner in messages.items():
+            path = at if key == "_schema" else f"{at}.{key}" if at else str(key)
+            found += field_problems(inner, path)
+        return found
+    text = messages[0] if isinstance(messages, list) and messages else ""
+    code = {"Unknown field.": "field.unknown", "Missing data for required field.": "field.missing"}.get(
+        text, "field.invalid"
+    )
+    return [Problem(code, at or None)]

@@ -1,0 +1,52 @@
+"""Settings of one installation: frozen, read once, checked at the start."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class BadSetting(SystemExit):
+    """A setting has a value that cannot be meant; the server does not start."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"ROUNDSMAN_{name}: {why}")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """``data`` holds keys, the embedded store and the high-water mark; ``database`` is SQLAlchemy's URL."""
+
+    data: Path
+    database: str
+    public_origin: str | None = None
+    """``https://host:port`` as terminals see it; when set, proofs must name it."""
+    session_hours: int = 12
+    terminal_app: Path | None = None
+    """The folder of the built terminal, if it is served from here."""
+    log_level: str = "INFO"
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str] = os.environ) -> Settings:
+        """Settings from ``ROUNDSMAN_…`` variables. Raises BadSetting."""
+        data = Path(environ.get("ROUNDSMAN_DATA", "data")).resolve()
+        database = environ.get("ROUNDSMAN_DATABASE") or f"sqlite:///{data / 'roundsman.sqlite3'}"
+        if not database.startswith(("sqlite:///", "postgresql+psycopg://")):
+            raise BadSetting("DATABASE", "must begin with sqlite:/// or postgresql+psycopg://")
+        origin = environ.get("ROUNDSMAN_PUBLIC_ORIGIN") or None
+        if origin and (not origin.startswith(("http://", "https://")) or origin.endswith("/")):
+            raise BadSetting("PUBLIC_ORIGIN", "must be like https://host:port")
+        app = environ.get("ROUNDSMAN_TERMINAL_APP")
+        level = environ.get("ROUNDSMAN_LOG_LEVEL", "INFO").upper()
+        if level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+            raise BadSetting("LOG_LEVEL", "must be DEBUG, INFO, WARNING or ERROR")
+        return cls(data, database, origin, _hours(environ), Path(app) if app else None, level)
+
+
+def _hours(environ: Mapping[str, str]) -> int:
+    text = environ.get("ROUNDSMAN_SESSION_HOURS", "12")
+    if not text.isdigit() or not 1 <= int(text) <= 24:
+        raise BadSetting("SESSION_HOURS", "must be a whole number from 1 to 24")
+    return int(text)

@@ -1,0 +1,1 @@
+"""Tables, engines, the write door and named reads. The only part that knows SQL."""

@@ -1,0 +1,142 @@
+"""The write door: the only way in which anything is ever written.
+
+A write is a function that is given a ``Transaction`` of one facility. Whatever it writes, it also writes leaves of
+the facility's Merkle log; the door refuses to commit rows without one. Counters, peaks and signed head are read under
+the facility's lock and written back in the same transaction, so they are never cached and a second process is safe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import Connection, Table, bindparam, insert, select, update
+
+from backend.kernel import failpoints
+from backend.kernel.clock import Clock
+from backend.kernel.ids import HASH_BYTES
+from backend.storage import tables
+from backend.storage.engine import Store
+
+Row = Mapping[str, Any]
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Tree:
+    """The end of a facility's Merkle log: size and peaks (the roots of its full subtrees, largest first)."""
+
+    epoch: int
+    size: int
+    peaks: list[bytes]
+    head: str
+
+
+@dataclass(slots=True)
+class Transaction:
+    """One write in progress, under the facility's lock."""
+
+    connection: Connection
+    store: Store
+    facility: str
+    now: int
+    seq: int
+    tree: Tree
+    leaves: list[bytes] = field(default_factory=list)
+    wrote: bool = False
+
+    def next_seq(self) -> int:
+        """The next sequence number of the facility: the order of its record versions."""
+        self.seq += 1
+        return self.seq
+
+    def insert(self, table: Table, rows: Sequence[Row]) -> None:
+        """Rows of one table in one go; they all have the same columns, the facility among them."""
+        if rows:
+            self.wrote = True
+            self.connection.execute(insert(table), rows)
+
+    def execute(self, statement: Any, rows: Row | Sequence[Row] | None = None) -> None:
+        """Any other writing statement, once or for many rows."""
+        self.wrote = True
+        self.connection.execute(statement, rows)
+
+
+class Sealer(Protocol):
+    """Closes the log at the end of a transaction: extends ``tree`` by ``leaves`` and signs the new head."""
+
+    def seal(self, transaction: Transaction) -> bytes:
+        """Updates ``transaction.tree``; returns the new root."""
+        ...
+
+
+_STATE = select(tables.facilities).where(tables.facilities.c.facility == bindparam("f")).with_for_update()
+_SAVE = (
+    update(tables.facilities)
+    .where(tables.facilities.c.facility == bindparam("f"))
+    .values({name: bindparam(f"new_{name}") for name in ("epoch", "seq", "size", "peaks", "head")})
+)
+_LEAVES = insert(tables.leaves)
+_HEADS = insert(tables.tree_heads)
+
+
+class UnknownFacility(LookupError):
+    """There is no such facility in this store."""
+
+
+class Door:
+    """Opens write transactions. ``sealer`` comes from the audit log, which lies above storage."""
+
+    def __init__(self, store: Store, clock: Clock, sealer: Sealer) -> None:
+        self.store = store
+        self.clock = clock
+        self._sealer = sealer
+
+    def write(self, facility: str, work: Callable[[Transaction], T]) -> T:
+        """Runs ``work`` in one transaction of the facility and commits.
+
+        Raises UnknownFacility, Problem ``server.busy``, and whatever ``work`` raises; nothing is written then.
+        """
+        with self.store.writing() as connection:
+            transaction = self._open(connection, facility)
+            result = work(transaction)
+            self._close(transaction)
+            failpoints.hit("commit.before")
+        failpoints.hit("commit.after")
+        return result
+
+    def found(self, facility: Row, work: Callable[[Transaction], None]) -> None:
+        """Makes a facility (``facility, name, type, server``) with what ``work`` puts into it.
+
+        Raises IntegrityError when it exists.
+        """
+        with self.store.writing() as connection:
+            row = {**facility, "epoch": 1, "seq": 0, "size": 0, "peaks": b"", "head": ""}
+            connection.execute(insert(tables.facilities), row)
+            transaction = self._open(connection, facility["facility"])
+            work(transaction)
+            self._close(transaction)
+
+    def _open(self, connection: Connection, facility: str) -> Transaction:
+        row = connection.execute(_STATE, {"f": facility}).one_or_none()
+        if row is None:
+            raise UnknownFacility(facility)
+        packed = row.peaks
+        peaks = [packed[at : at + HASH_BYTES] for at in range(0, len(packed), HASH_BYTES)]
+        tree = Tree(row.epoch, row.size, peaks, row.head)
+        return Transaction(connection, self.store, facility, self.clock.now(), row.seq, tree)
+
+    def _close(self, transaction: Transaction) -> None:
+        if not transaction.leaves:
+            if transaction.wrote:
+                raise RuntimeError("a write without an audit leaf")
+            return
+        tree, first = transaction.tree, transaction.tree.size
+        root = self._sealer.seal(transaction)
+        key = {"facility": transaction.facility, "epoch": tree.epoch}
+        run = transaction.connection.execute
+        run(_LEAVES, [key | {"position": first + at, "body": body} for at, body in enumerate(transaction.leaves)])
+        run(_HEADS, key | {"size": tree.size, "root": root, "at": transaction.now})
+        saved = {"epoch": tree.epoch, "seq": transaction.seq, "size": tree.size, "peaks": b"".join(tree.peaks)}
+        run(_SAVE, {f"new_{name}": value for name, value in (saved | {"head": tree.head}).items()} | {"f": transaction.facility})

@@ -1,0 +1,1 @@
+"""Faces of officers who sign: the engines, and later enrolment and verification."""

@@ -1,0 +1,302 @@
+"""The terminal on a command line: `python -m headless --db FILE --server URL COMMAND`.
+
+Capturing works without signal; nothing is said to have been sent before the server's word is stored.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from headless import patrol
+from headless.errors import Frozen, HeadlessError, NotSignedIn, Offline, Problem
+from headless.terminal import Pulled, Terminal
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    """Turn what went wrong into one sentence and exit code 1; the queue is kept in each case."""
+    try:
+        yield
+    except Offline as error:
+        raise click.ClickException(f"没有应答 no answer: {error}. What is captured stays queued.") from error
+    except Problem as problem:
+        again = "" if problem.retry_after is None else f" (again in {problem.retry_after} s)"
+        words = " ".join(word for word in (problem.zh, problem.en) if word)
+        raise click.ClickException(f"{problem.code}: {words}{again}") from problem
+    except Frozen as error:
+        raise click.ClickException(
+            f"{error}: this terminal must not push any more. Report it; the queue is kept as evidence."
+        ) from error
+    except HeadlessError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@contextmanager
+def _terminal(context: click.Context) -> Iterator[Terminal]:
+    with _said(), Terminal(context.obj["db"], context.obj["server"]) as terminal:
+        yield terminal
+
+
+@click.group(help=__doc__)
+@click.option("--db", envvar="ROUNDSMAN_DB", required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--server", envvar="ROUNDSMAN_SERVER", help="Base URL; remembered at enrolment.")
+@click.pass_context
+def main(context: click.Context, db: Path, server: str | None) -> None:
+    """Remember the options for the command that follows."""
+    context.obj = {"db": db, "server": server}
+
+
+@main.command()
+@click.argument("code")
+@click.option("--label", required=True, help="What is written on the device.")
+@click.pass_context
+def enrol(context: click.Context, code: str, label: str) -> None:
+    """Enrol with a one-time CODE; may be repeated when the answer was lost."""
+    with _terminal(context) as terminal:
+        identity = terminal.enrol(code, label)
+        click.echo(f"已登记 enrolled at {identity.facility}: {identity.label}, terminal {identity.terminal}")
+
+
+@main.command("sign-in")
+@click.argument("number")
+@click.option("--secret", envvar="ROUNDSMAN_SECRET", prompt=True, hide_input=True)
+@click.pass_context
+def sign_in(context: click.Context, number: str, secret: str) -> None:
+    """Sign the officer NUMBER in."""
+    with _terminal(context) as terminal:
+        session = terminal.sign_in(number, secret)
+        click.echo(f"已登录 signed in: {session.name} {session.number}, until {session.expires_at}")
+
+
+@main.command("sign-out")
+@click.pass_context
+def sign_out(context: click.Context) -> None:
+    """Sign the officer out, with or without signal."""
+    with _terminal(context) as terminal:
+        told = terminal.sign_out()
+        click.echo(
+            "已退出 signed out" + ("" if told else "; the server could not be told, its token runs out")
+        )
+
+
+@main.command()
+@click.pass_context
+def places(context: click.Context) -> None:
+    """List the places held by this terminal."""
+    with _terminal(context) as terminal:
+        held = patrol.places(terminal)
+        for row in held:
+            doc = row["doc"]
+            click.echo(f"{doc['code']:<12} {doc['type']:<10} {doc['name']}")
+        if not held:
+            click.echo("no places held: sign in and pull")
+
+
+@main.group("round")
+def rounds() -> None:
+    """A round: open, visit, close. Works without signal."""
+
+
+@rounds.command("open")
+@click.argument("ward_code")
+@click.option("--with", "companions", multiple=True, help="Another officer's id.")
+@click.pass_context
+def round_open(context: click.Context, ward_code: str, companions: tuple[str, ...]) -> None:
+    """Open a round in the ward WARD_CODE."""
+    with _terminal(context) as terminal:
+        _officer(terminal)
+        if patrol.current_round(terminal) is not None:
+            raise click.ClickException("a round is open: close it first")
+        area = _place(terminal, ward_code)
+        patrol.open_round(terminal, area["id"], companions)
+        click.echo(f"巡视开始 round opened: {area['doc']['name']}. {_backlog(terminal)}")
+
+
+@rounds.command("visit")
+@click.argument("place_code")
+@click.option("--headcount", type=click.IntRange(0, 200))
+@click.option("--response", type=click.Choice(patrol.RESPONSES))
+@click.option("--observation", type=click.Choice(patrol.OBSERVATIONS))
+@click.option("--tag", help="The tag's UID.")
+@click.option("--medium", type=click.Choice(patrol.MEDIA), default="typed", show_default=True)
+@click.option("--counter", type=int, help="The tag's own count of readings.")
+@click.option("--note", help="Needed without a tag, and with the observation 'other'.")
+@click.pass_context
+def round_visit(
+    context: click.Context,
+    place_code: str,
+    headcount: int | None,
+    response: str | None,
+    observation: str | None,
+    tag: str | None,
+    medium: str,
+    counter: int | None,
+    note: str | None,
+) -> None:
+    """Record a visit to PLACE_CODE; in a cell, say what you saw: there are no defaults."""
+    with _terminal(context) as terminal:
+        round_id = _round(terminal)
+        place = _place(terminal, place_code)
+        cell = _cell(place["doc"]["type"] == "cell", headcount, response, observation)
+        if tag is None and note is None:
+            raise click.UsageError("without a tag, a --note says why")
+        if observation == "other" and note is None:
+            raise click.UsageError("the observation 'other' needs a --note")
+        patrol.visit(
+            terminal,
+            round_id,
+            place["id"],
+            tag=None if tag is None else {"uid": tag, "medium": medium, "counter": counter},
+            cell=cell,
+            note=note,
+        )
+        click.echo(f"已记录 recorded: {place['doc']['name']}. {_backlog(terminal)}")
+
+
+@rounds.command("close")
+@click.option("--interrupted", "reason", metavar="REASON", help="The round was interrupted: why.")
+@click.pass_context
+def round_close(context: click.Context, reason: str | None) -> None:
+    """Close the open round."""
+    with _terminal(context) as terminal:
+        round_id = _round(terminal)
+        count = len(patrol.visits(terminal, round_id))
+        result = "completed" if reason is None else "interrupted"
+        patrol.close_round(terminal, round_id, result=result, reason=reason)
+        click.echo(f"巡视结束 round closed ({result}, {count} visits). {_backlog(terminal)}")
+
+
+@main.command()
+@click.pass_context
+def push(context: click.Context) -> None:
+    """Send what is queued."""
+    with _terminal(context) as terminal:
+        _pushed(terminal, terminal.push())
+
+
+@main.command()
+@click.pass_context
+def pull(context: click.Context) -> None:
+    """Fetch the rows of the officer's scope."""
+    with _terminal(context) as terminal:
+        _officer(terminal)
+        _pulled(terminal.pull())
+
+
+@main.command()
+@click.pass_context
+def sync(context: click.Context) -> None:
+    """Push, then pull when an officer is signed in."""
+    with _terminal(context) as terminal:
+        _pushed(terminal, terminal.push())
+        if terminal.session is None:
+            click.echo("not pulled: nobody is signed in")
+        else:
+            _pulled(terminal.pull())
+
+
+@main.command()
+@click.pass_context
+def status(context: click.Context) -> None:
+    """Say who this terminal is and what became of its operations."""
+    with _terminal(context) as terminal:
+        known = terminal.status()
+        officer, head, operations = known["officer"], known["head"], known["operations"]
+        click.echo(f"terminal  {known['label']} ({known['terminal']}, incarnation {known['incarnation']})")
+        click.echo(f"facility  {known['facility']} at {known['server']}")
+        click.echo(f"officer   {officer['name']} {officer['number']}" if officer else "officer   nobody")
+        click.echo(f"round     {patrol.current_round(terminal) or 'none open'}")
+        click.echo(f"queue     {_counted(operations) or 'nothing captured yet'}")
+        click.echo(f"head      epoch {head['epoch']}, size {head['size']}, {head['at']}")
+        if known["frozen"]:
+            click.echo(f"FROZEN    {known['frozen'].get('code')}: report it; nothing is pushed")
+
+
+@main.command()
+@click.option("--all", "everything", is_flag=True, help="Applied ones too.")
+@click.pass_context
+def outbox(context: click.Context, everything: bool) -> None:
+    """List the operations that wait, or that the server did not simply apply."""
+    with _terminal(context) as terminal:
+        shown = [queued for queued in terminal.queue() if everything or queued.status != "applied"]
+        for queued in shown:
+            why = _why(queued.outcome or {})
+            click.echo(
+                f"{queued.n:>6} {queued.status:<12} {queued.kind}.{queued.verb} {queued.op} {why}".rstrip()
+            )
+        if not shown:
+            click.echo("nothing waits, nothing was refused")
+
+
+def _officer(terminal: Terminal) -> None:
+    if terminal.session is None:
+        raise NotSignedIn("nobody is signed in: sign-in NUMBER")
+
+
+def _round(terminal: Terminal) -> str:
+    _officer(terminal)
+    current = patrol.current_round(terminal)
+    if current is None:
+        raise click.ClickException("no round is open: round open WARD_CODE")
+    return current
+
+
+def _place(terminal: Terminal, code: str) -> dict[str, Any]:
+    place = patrol.place_by_code(terminal, code)
+    if place is None:
+        raise click.ClickException(f"no place {code} is held here; see: places")
+    return place
+
+
+def _cell(
+    is_cell: bool, headcount: int | None, response: str | None, observation: str | None
+) -> patrol.Cell | None:
+    seen = (headcount, response, observation)
+    if not is_cell:
+        if any(value is not None for value in seen):
+            raise click.UsageError("this place is no cell: no --headcount, --response, --observation")
+        return None
+    if headcount is None or response is None or observation is None:
+        raise click.UsageError("in a cell, --headcount, --response and --observation are all needed")
+    return {"headcount": headcount, "response": response, "observation": observation}
+
+
+def _pushed(terminal: Terminal, learnt: list[dict[str, Any]]) -> None:
+    told = _counted(Counter(outcome["status"] for outcome in learnt))
+    click.echo(f"上传 pushed {len(learnt)}" + (f": {told}" if told else ""))
+    for outcome in learnt:
+        if outcome["status"] != "applied":
+            click.echo(f"  {outcome['n']} {outcome['status']} {_why(outcome)}".rstrip())
+    click.echo(_backlog(terminal))
+
+
+def _pulled(pulled: Pulled) -> None:
+    left = f", {len(pulled.gone)} partitions left the scope" if pulled.gone else ""
+    click.echo(f"下载 pulled {pulled.rows} rows{left}")
+
+
+def _why(outcome: dict[str, Any]) -> str:
+    problem = outcome.get("problem")
+    if not problem:
+        return ""
+    words = (problem.get("code"), problem.get("field"), problem.get("zh"), problem.get("en"))
+    return " ".join(word for word in words if word)
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{counts[status]} {status}" for status in sorted(counts))
+
+
+def _backlog(terminal: Terminal) -> str:
+    waiting = len(terminal.waiting())
+    return "无待传 nothing waits" if waiting == 0 else f"待传 {waiting} not yet known to the server"
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m headless")

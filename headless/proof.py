@@ -1,0 +1,96 @@
+"""Signatures: the terminal's key, its proofs, and the server's heads. ES256 over P-256 throughout."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import jwt
+import orjson
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
+
+from headless.chain import b64u, sha256
+from headless.errors import Broken
+
+Jwk = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Head:
+    """A verified head of the facility's Merkle log (protocol section 9); `jws` is what the server signed."""
+
+    epoch: int
+    size: int
+    root: str
+    at: str
+    jws: str
+
+    def anchor(self) -> dict[str, Any]:
+        """What an operation names: "not before this head"."""
+        return {"epoch": self.epoch, "size": self.size, "root": self.root}
+
+
+def new_key() -> str:
+    """A fresh P-256 key as PKCS 8 PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode("ascii")
+
+
+def thumbprint(jwk: Jwk) -> str:
+    """RFC 7638: SHA-256 over the required members in lexical order, base64url."""
+    members = {name: jwk[name] for name in ("crv", "kty", "x", "y")}
+    return b64u(sha256(orjson.dumps(members)))
+
+
+class Key:
+    """The terminal's private key and what it signs."""
+
+    def __init__(self, pem: str) -> None:
+        key = serialization.load_pem_private_key(pem.encode("ascii"), password=None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise TypeError("not an EC key")
+        self._key = key
+        public: dict[str, Any] = ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
+        self.jwk: Jwk = {name: public[name] for name in ("kty", "crv", "x", "y")}
+
+    def dpop(self, method: str, uri: str, at: datetime, *, nonce: str | None, token: str | None) -> str:
+        """A proof for one request (RFC 9449 section 4.2, protocol section 3). `uri` is without its query."""
+        payload: dict[str, Any] = {
+            "jti": str(uuid.uuid4()),
+            "htm": method,
+            "htu": uri,
+            "iat": int(at.timestamp()),
+        }
+        if nonce is not None:
+            payload["nonce"] = nonce
+        if token is not None:
+            payload["ath"] = b64u(sha256(token.encode("ascii")))
+        return self._sign(payload, {"typ": "dpop+jwt", "jwk": self.jwk})
+
+    def push(self, payload: dict[str, Any]) -> str:
+        """The proof of a push (protocol section 6); `payload` is its claims, complete."""
+        return self._sign(payload, {"typ": "roundsman-push+jwt", "kid": payload["terminal"]})
+
+    def _sign(self, payload: dict[str, Any], headers: dict[str, Any]) -> str:
+        return jwt.encode(payload, self._key, algorithm="ES256", headers=headers)
+
+
+def verify_head(jws: str, server_key: Jwk, facility: str) -> Head:
+    """Check a signed head (protocol section 9). Raises Broken when it is not this server's, or not this facility's."""
+    try:
+        decoded = jwt.decode_complete(jws, jwt.PyJWK(server_key, "ES256"), algorithms=["ES256"])
+        header, payload = decoded["header"], decoded["payload"]
+        head = Head(payload["epoch"], payload["size"], payload["root"], payload["at"], jws)
+    except (jwt.PyJWTError, KeyError, TypeError) as error:
+        raise Broken(f"head: {error}") from error
+    if header.get("typ") != "roundsman-head+jwt" or header.get("kid") != thumbprint(server_key):
+        raise Broken("head: signed for another purpose, or by another key")
+    if payload.get("facility") != facility:
+        raise Broken(f"head: of facility {payload.get('facility')!r}")
+    return head

@@ -1,0 +1,1 @@
+"""HTTP and the ``flask`` commands: each route names who may call it and calls one function elsewhere."""

@@ -1,0 +1,11 @@
+"""The ``flask`` commands, a file a group. One that writes takes its turn at the store's lock beside a running server."""
+
+from flask import Flask
+
+from mobile_api.commands import audit, facility, openapi, terminals
+
+
+def register_commands(app: Flask) -> None:
+    """Puts the groups under ``flask``."""
+    for module in (audit, facility, openapi, terminals):
+        app.cli.add_command(module.group)

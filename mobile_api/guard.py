@@ -1,0 +1,119 @@
+"""Who is asking. A route says what it wants by one decorator, which also says so in the OpenAPI document.
+
+``open_to_all``: nobody is asked. ``by_key``: a terminal's key. ``signed_in(posts…)``: an officer in one of the posts,
+on his terminal. ``by_push_proof``: the push, whose body proves itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+from flask import Flask, Response, g, request
+
+from backend.domain.posts import Post
+from backend.identity import sessions
+from backend.identity.proofs import Asked, check_dpop
+from backend.identity.sessions import Session
+from backend.kernel.problems import Problem
+from mobile_api.services import services
+
+View = TypeVar("View", bound=Callable[..., Any])
+_SCHEME = "DPoP "
+OPEN, KEY, SESSION, PUSH = "open", "key", "session", "push"
+
+SECURITY_SCHEMES = {
+    KEY: {"type": "apiKey", "in": "header", "name": "DPoP", "description": "RFC 9449 proof of the terminal's key"},
+    SESSION: {"type": "http", "scheme": "DPoP", "description": "RFC 9449 access token, with the header DPoP"},
+    PUSH: {"type": "apiKey", "in": "header", "name": "Roundsman-Proof", "description": "docs/protocol.md, section 6"},
+}
+
+
+def _marked(view: View, guard: str, posts: frozenset[Post]) -> View:
+    """Puts the guard on the view, for the document and for the test that asks every route as every post."""
+    security = [{name: []} for name in {OPEN: (), SESSION: (SESSION, KEY)}.get(guard, (guard,))]
+    required = [{key: [] for each in security for key in each}] if security else []
+    view._apidoc = {**getattr(view, "_apidoc", {})}  # type: ignore[attr-defined]
+    view._apidoc["manual_doc"] = {**view._apidoc.get("manual_doc", {}), "security": required}  # type: ignore[attr-defined]
+    view.guard, view.posts = guard, posts  # type: ignore[attr-defined]
+    return view
+
+
+def open_to_all(view: View) -> View:
+    """Anybody may call this."""
+    return _marked(view, OPEN, frozenset())
+
+
+def by_push_proof(view: View) -> View:
+    """The body carries its own proof, which the view checks."""
+    return _marked(view, PUSH, frozenset())
+
+
+def _prove(token: str | None) -> tuple[str, dict[str, str]]:
+    here = services()
+    g.offers_nonce = True
+    asked = Asked(request.method, request.base_url, token)
+    return check_dpop(request.headers.get("DPoP"), asked, here.nonces, here.settings.public_origin)
+
+
+def by_key(view: View) -> View:
+    """The caller proves a key; the view finds its thumbprint and JWK in ``proven_key()``."""
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        g.key = _prove(None)
+        return view(*args, **kwargs)
+
+    return _marked(cast(View, guarded), KEY, frozenset())
+
+
+def signed_in(*posts: Post) -> Callable[[View], View]:
+    """The caller is an officer in one of the posts (any, if none is named); the view finds him in ``session()``."""
+    wanted = frozenset(posts)
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            g.session = _session()
+            if wanted and not wanted & set(g.session.officer.posts):
+                raise Problem("role.forbidden")
+            return view(*args, **kwargs)
+
+        return _marked(cast(View, guarded), SESSION, wanted)
+
+    return decorate
+
+
+def _session() -> Session:
+    here, now = services(), services().clock.now()
+    header = request.headers.get("Authorization", "")
+    token = header[len(_SCHEME) :] if header.startswith(_SCHEME) else None
+    key, _ = _prove(token)
+    if token is None:
+        raise Problem("session.missing")
+    return sessions.present(here.store, here.tokens.read(token, now), key, now)
+
+
+def session() -> Session:
+    """The caller's session, in a view that is ``signed_in``."""
+    return cast(Session, g.session)
+
+
+def proven_key() -> tuple[str, dict[str, str]]:
+    """Thumbprint and JWK of the caller's key, in a view that is ``by_key``."""
+    return cast("tuple[str, dict[str, str]]", g.key)
+
+
+def register(app: Flask) -> None:
+    """Answers to proofs offer the next nonce; no answer is kept by a cache or shown in another site's frame."""
+
+    @app.after_request
+    def finish(response: Response) -> Response:
+        headers = response.headers
+        if g.get("offers_nonce"):
+            headers["DPoP-Nonce"] = services().nonces.fresh()
+        headers.setdefault("Cache-Control", "no-store")
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["Referrer-Policy"] = "no-referrer"
+        return response

@@ -1,0 +1,88 @@
+"""Every error as ``application/problem+json`` from the closed set of ``backend.kernel.problems`` (RFC 9457)."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+import structlog
+from flask import Flask, Response, request
+from flask_smorest import Api
+from marshmallow import Schema, fields
+from werkzeug.exceptions import HTTPException
+
+from backend.kernel.problems import Problem, field_problems
+
+_log = structlog.get_logger(__name__)
+_CODES = {
+    400: "request.malformed",
+    404: "route.unknown",
+    405: "method.not_allowed",
+    413: "body.too_large",
+    415: "type.unsupported",
+    422: "request.invalid",
+    503: "server.busy",
+}
+
+
+class FieldProblem(Schema):
+    """One field that is wrong."""
+
+    code = fields.String(required=True)
+    field = fields.String()
+    zh = fields.String(required=True)
+    en = fields.String(required=True)
+    detail = fields.Dict()
+
+
+class ProblemDocument(FieldProblem):
+    """RFC 9457, with a sentence in both languages; ``code`` is of a closed set."""
+
+    type = fields.String(required=True)
+    status = fields.Integer(required=True)
+    title = fields.String(required=True)
+    errors = fields.List(fields.Nested(FieldProblem))
+
+
+def answer(problem: Problem) -> Response:
+    """A problem as a response, with ``Retry-After`` where it says when to come again."""
+    body = orjson.dumps(problem.document())
+    response = Response(body, problem.entry.status, mimetype="application/problem+json")
+    if "retry_after" in problem.detail:
+        response.headers["Retry-After"] = str(problem.detail["retry_after"])
+    if problem.entry.status == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = 'DPoP algs="ES256"'
+    return response
+
+
+def _of_http(error: HTTPException) -> Problem:
+    code = _CODES.get(error.code or 500)
+    if code is None:
+        return Problem("server.fault" if (error.code or 500) >= 500 else "request.malformed")
+    messages: Any = (getattr(error, "data", None) or {}).get("messages")
+    if code != "request.invalid" or not isinstance(messages, dict):
+        return Problem(code)
+    found = [problem for inner in messages.values() for problem in field_problems(inner)]
+    return Problem(code, found[0].field if found else None, errors=tuple(found))
+
+
+class ProblemApi(Api):
+    """flask-smorest's Api with our errors in place of its own."""
+
+    ERROR_SCHEMA = ProblemDocument
+
+    def handle_http_exception(self, error: HTTPException) -> Any:
+        if error.code is not None and error.code < 400:
+            return error.get_response()
+        return answer(_of_http(error))
+
+
+def register(app: Flask) -> None:
+    """Problems that are raised become answers; so does a fault, whose trace goes to the log alone."""
+    app.register_error_handler(Problem, answer)
+
+    @app.errorhandler(Exception)
+    def fault(error: Exception) -> Response:
+        _log.exception("fault", path=request.path, method=request.method)
+        return answer(Problem("server.fault"))

@@ -1,0 +1,94 @@
+"""Push and pull (docs/protocol.md §6, §7)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, request
+from flask_smorest import Blueprint
+from marshmallow import Schema, fields, validate
+from werkzeug.exceptions import UnsupportedMediaType
+
+from backend.kernel import failpoints
+from backend.kernel.framing import MAX_BODY
+from backend.kernel.problems import Problem
+from mobile_api.guard import by_push_proof, session, signed_in
+from mobile_api.services import services
+from sync.pull import MOST_ROWS
+
+FRAMES = "application/vnd.roundsman.frames"
+_PARTITION = validate.Regexp(r"(place|person)/[0-9a-f-]{36}/[a-z]{1,16}\Z")
+blueprint = Blueprint("sync", __name__, url_prefix="/v1/sync", description="Operations in, rows out")
+
+
+class Pull(Schema):
+    """Which partitions the terminal holds, each up to which sequence number."""
+
+    partitions = fields.Dict(
+        keys=fields.String(validate=_PARTITION),
+        values=fields.Integer(strict=True, validate=validate.Range(0, 2**53 - 1)),
+        required=True,
+        validate=validate.Length(max=20_000),
+    )
+    limit = fields.Integer(strict=True, required=True, validate=validate.Range(1, MOST_ROWS))
+
+
+class PulledPartition(Schema):
+    """Rows of one partition in their order; ``cursor`` is what the terminal now holds it up to."""
+
+    partition = fields.String(required=True)
+    cursor = fields.Integer(required=True)
+    rows = fields.List(fields.Dict(), required=True)
+
+
+class Pulled(Schema):
+    """News of the caller's scope; ``gone`` has left it."""
+
+    epoch = fields.Integer(required=True)
+    at = fields.Integer(required=True)
+    more = fields.Boolean(required=True)
+    partitions = fields.List(fields.Nested(PulledPartition), required=True)
+    gone = fields.List(fields.String(), required=True)
+    head = fields.String(required=True)
+    time = fields.String(required=True)
+
+
+class Pushed(Schema):
+    """One outcome for each operation of the push, in its order."""
+
+    terminal = fields.String(required=True)
+    incarnation = fields.Integer(required=True)
+    epoch = fields.Integer(required=True)
+    next = fields.Integer(required=True)
+    outcomes = fields.List(fields.Dict(), required=True)
+    head = fields.String(required=True)
+    time = fields.String(required=True)
+
+
+_FRAMES_DOC = {"required": True, "content": {FRAMES: {"schema": {"type": "string", "format": "binary"}}}}
+
+
+@blueprint.post("/push")
+@by_push_proof
+@blueprint.doc(requestBody=_FRAMES_DOC)
+@blueprint.response(200, Pushed)
+def push() -> Response:
+    """Push framed operations. The same push again gets the same outcomes."""
+    if request.mimetype != FRAMES:
+        raise UnsupportedMediaType
+    if request.content_length is None or request.content_length > MAX_BODY:
+        raise Problem("body.too_large", limit=MAX_BODY)
+    body = services().pusher.push(request.headers.get("Roundsman-Proof"), request.get_data(cache=False))
+    failpoints.hit("answer.before_send")
+    return Response(body, mimetype="application/json")
+
+
+@blueprint.post("/pull")
+@signed_in()
+@blueprint.arguments(Pull)
+@blueprint.response(200, Pulled)
+def pull(body: dict[str, Any]) -> Response:
+    """Pull what is new in the caller's scope."""
+    here = services()
+    page = here.puller.pull(session().officer, body["partitions"], body["limit"], here.clock.now())
+    return Response(page, mimetype="application/json")

@@ -1,0 +1,95 @@
+"""Enrolment of terminals (docs/protocol.md §2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_smorest import Blueprint
+from marshmallow import Schema, fields, validate
+
+from backend.domain.posts import Post
+from backend.identity import facilities, terminals
+from backend.kernel.clock import to_text
+from backend.kernel.framing import genesis
+from backend.kernel.ids import b64
+from backend.kernel.problems import Problem
+from mobile_api.guard import by_key, proven_key, session, signed_in
+from mobile_api.services import services
+
+blueprint = Blueprint("terminals", __name__, url_prefix="/v1/terminals", description="Enrolment")
+
+
+class Jwk(Schema):
+    """A P-256 public key (RFC 7517)."""
+
+    kty = fields.String(required=True, validate=validate.Equal("EC"))
+    crv = fields.String(required=True, validate=validate.Equal("P-256"))
+    x = fields.String(required=True, validate=validate.Length(43, 43))
+    y = fields.String(required=True, validate=validate.Length(43, 43))
+
+
+class Enrolment(Schema):
+    """A one-time code and the key that made this request's proof."""
+
+    code = fields.String(required=True, validate=validate.Length(1, 40))
+    label = fields.String(required=True, validate=validate.Length(1, 40))
+    jwk = fields.Nested(Jwk, required=True)
+
+
+class FacilityNamed(Schema):
+    """A facility."""
+
+    id = fields.String(required=True)
+    name = fields.String(required=True)
+    type = fields.String(required=True)
+
+
+class Enrolled(Schema):
+    """The terminal, the hash before its first operation, and the server's key."""
+
+    facility = fields.Nested(FacilityNamed, required=True)
+    terminal = fields.String(required=True)
+    incarnation = fields.Integer(required=True)
+    genesis = fields.String(required=True)
+    server_key = fields.Nested(Jwk, required=True)
+    head = fields.String(required=True)
+    time = fields.String(required=True)
+
+
+class Code(Schema):
+    """A one-time code; shown once."""
+
+    code = fields.String(required=True)
+    expires_at = fields.String(required=True)
+
+
+@blueprint.post("")
+@by_key
+@blueprint.arguments(Enrolment)
+@blueprint.response(201, Enrolled)
+def enrol(body: dict[str, Any]) -> dict[str, Any]:
+    """Use a one-time code for a key."""
+    here = services()
+    if proven_key()[1] != body["jwk"]:
+        raise Problem("proof.invalid", "jwk")
+    made = terminals.enrol(here.door, body["code"], body["label"], body["jwk"])
+    facility = facilities.one(here.store, made.facility)
+    return {
+        "facility": facility.public(),
+        "terminal": made.terminal,
+        "incarnation": made.incarnation,
+        "genesis": b64(genesis(made.facility, made.terminal, made.incarnation, made.thumbprint)),
+        "server_key": here.keyring.head.jwk,
+        "head": facility.head,
+        "time": to_text(here.clock.now()),
+    }
+
+
+@blueprint.post("/codes")
+@signed_in(Post.ADM)
+@blueprint.response(201, Code)
+def make_code() -> dict[str, Any]:
+    """Make a one-time code for one terminal."""
+    officer = session().officer
+    code, expires = terminals.make_code(services().door, officer.facility, officer.officer)
+    return {"code": code, "expires_at": to_text(expires)}

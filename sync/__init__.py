@@ -1,0 +1,1 @@
+"""Operations in, rows out: push, planning, group commit, pull."""

@@ -1,0 +1,122 @@
+"""A pull: the rows of a scope after the caller's cursors, from one consistent view (docs/protocol.md §7)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import orjson
+from sqlalchemy import Connection, bindparam, select
+
+from backend.identity import scopes
+from backend.identity.officers import Officer
+from backend.kernel import failpoints
+from backend.kernel.clock import to_text
+from backend.storage import tables
+from backend.storage.engine import Store
+
+MOST_ROWS = 2000
+_P, _R, _F = tables.partitions.c, tables.records.c, tables.facilities.c
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """A partition that has rows after the caller's cursor."""
+
+    partition: str
+    cursor: int
+    newest: int
+    count: int
+
+
+class Puller:
+    """Answers pulls. Bodies are stored as they are sent, so that a page is joined, not encoded."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._facility = select(_F.seq, _F.epoch, _F.head).where(_F.facility == bindparam("f"))
+        self._news = select(_P.partition, _P.seq, _P.count).where(
+            _P.facility == bindparam("f"), store.among(_P.partition, "names")
+        )
+        after = (_R.facility == bindparam("f"), _R.seq > bindparam("cursor"))
+        rows = select(_R.partition, _R.seq, _R.body)
+        self._whole = rows.where(*after, store.among(_R.partition, "names")).order_by(_R.partition, _R.seq)
+        self._part = (
+            rows.where(*after, _R.partition == bindparam("name")).order_by(_R.seq).limit(bindparam("most"))
+        )
+
+    def pull(self, officer: Officer, cursors: Mapping[str, int], limit: int, now: int) -> bytes:
+        """The answer's JSON: at most ``limit`` rows. Raises Problem ``server.busy``."""
+        with self._store.reading() as connection:
+            key = {"f": officer.facility}
+            state = connection.execute(self._facility, key).one()
+            scope = scopes.of(connection, self._store, officer, now)
+            news = self._with_news(connection, officer.facility, scope, cursors)
+            parts, more = self._page(connection, officer.facility, news, limit)
+        gone = sorted(cursors.keys() - set(scope))
+        begin = {"epoch": state.epoch, "at": state.seq, "more": more, "gone": gone}
+        end = {"head": state.head, "time": to_text(now)}
+        failpoints.hit("pull.before_send")
+        return orjson.dumps(begin)[:-1] + b',"partitions":[' + b",".join(parts) + b"]," + orjson.dumps(end)[1:]
+
+    def _with_news(
+        self, connection: Connection, facility: str, scope: list[str], cursors: Mapping[str, int]
+    ) -> list[News]:
+        rows = connection.execute(self._news, {"f": facility, "names": self._store.listed(scope)})
+        found = [News(row.partition, cursors.get(row.partition, 0), row.seq, row.count) for row in rows]
+        return sorted((n for n in found if n.newest > n.cursor), key=lambda n: (n.cursor, n.partition))
+
+    def _page(
+        self, connection: Connection, facility: str, news: list[News], limit: int
+    ) -> tuple[list[bytes], bool]:
+        """Partitions whole while they fit, asked for together; one that may not fit is asked for alone and cut."""
+        parts: list[bytes] = []
+        left, rest = limit, news
+        while rest and left > 0:
+            group = _fitting(rest, left)
+            if group:
+                found = self._read_whole(connection, facility, group)
+            else:
+                group = rest[:1]
+                found, cut = self._read_part(connection, facility, group[0], left)
+                if cut is not None:
+                    return [*parts, _part(group[0].partition, cut, found[group[0].partition])], True
+            for each in group:
+                bodies = found.get(each.partition, [])
+                left -= len(bodies)
+                parts.append(_part(each.partition, each.newest, bodies))
+            rest = rest[len(group) :]
+        return parts, bool(rest)
+
+    def _read_whole(self, connection: Connection, facility: str, group: list[News]) -> dict[str, list[bytes]]:
+        names = self._store.listed(each.partition for each in group)
+        asked = {"f": facility, "cursor": group[0].cursor, "names": names}
+        found: dict[str, list[bytes]] = {}
+        for row in connection.execute(self._whole, asked):
+            found.setdefault(row.partition, []).append(row.body)
+        return found
+
+    def _read_part(
+        self, connection: Connection, facility: str, news: News, most: int
+    ) -> tuple[dict[str, list[bytes]], int | None]:
+        """Up to ``most`` rows of one partition, and the cursor at which it had to be cut, if it had."""
+        asked = {"f": facility, "cursor": news.cursor, "name": news.partition, "most": most}
+        rows = connection.execute(self._part, asked).all()
+        whole = len(rows) < most or rows[-1].seq == news.newest
+        return {news.partition: [row.body for row in rows]}, None if whole else rows[-1].seq
+
+
+def _fitting(news: list[News], left: int) -> list[News]:
+    """The longest beginning of equal cursors that is sure to fit: a partition has at most ``count`` new rows."""
+    fitting: list[News] = []
+    for each in news:
+        left -= each.count
+        if left < 0 or each.cursor != news[0].cursor:
+            break
+        fitting.append(each)
+    return fitting
+
+
+def _part(partition: str, cursor: int, bodies: list[bytes]) -> bytes:
+    begin = orjson.dumps({"partition": partition, "cursor": cursor})
+    return begin[:-1] + b',"rows":[' + b",".join(bodies) + b"]}"

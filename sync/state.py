@@ -1,0 +1,109 @@
+"""What must be known to judge a batch, read in one statement a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, bindparam, select
+
+from backend.facts.occupancy import Register
+from backend.identity import sessions
+from backend.identity.sessions import Session
+from backend.kernel.kind import Head, Needs
+from backend.storage import tables
+from backend.storage.engine import Store
+from sync.accept import Operation
+
+_R, _O, _H = tables.records.c, tables.operations.c, tables.tree_heads.c
+Anchor = tuple[int, int]
+
+
+@dataclass(slots=True)
+class State:
+    """``fates``: status by op, of operations that came before. ``anchors``: (root, at) by (epoch, size)."""
+
+    sessions: dict[str, Session]
+    heads: dict[str, Head]
+    fates: dict[str, str]
+    anchors: dict[Anchor, tuple[bytes, int]]
+    register: Register
+
+
+def _head(row: Any) -> Head:
+    doc = orjson.loads(row.body)["doc"]
+    return Head(
+        row.id, row.kind, row.version, row.seq, row.partition, row.place, row.state, row.terminal, row.body, doc
+    )  # fmt: skip
+
+
+class Reader:
+    """Reads State. Anchors are remembered: a signed head never changes once it is committed."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._anchors: dict[tuple[str, Anchor], tuple[bytes, int]] = {}
+        self._heads = select(tables.records).where(_R.facility == bindparam("f"), store.among(_R.id, "ids"))
+        self._fates = select(_O.op, _O.status).where(_O.facility == bindparam("f"), store.among(_O.op, "ids"))
+        self._anchor = select(_H.root, _H.at).where(
+            _H.facility == bindparam("f"), _H.epoch == bindparam("e"), _H.size == bindparam("s")
+        )
+
+    def read(self, connection: Connection, facility: str, operations: list[Operation]) -> State:
+        """The state that these operations of one facility need."""
+        said = [operation.said for operation in operations if operation.said is not None]
+        ops = {operation.op for operation in operations if operation.op}
+        for each in said:
+            ops.update(each["after"])
+        heads = self._read_heads(connection, facility, {each["record"] for each in said})
+        needs = list(_needs(operations, heads))
+        wanted = {record for need in needs for record in need.records} - heads.keys()
+        heads |= self._read_heads(connection, facility, wanted)
+        cells = [cell for need in needs for cell in need.headcounts]
+        return State(
+            sessions.several(connection, self._store, facility, sorted({each["session"] for each in said})),
+            heads,
+            self._read_fates(connection, facility, ops),
+            self._read_anchors(connection, facility, {(a["epoch"], a["size"]) for a in (s["anchor"] for s in said)}),
+            Register.read(connection, self._store, facility, cells),
+        )
+
+    def _read_heads(self, connection: Connection, facility: str, records: Iterable[str]) -> dict[str, Head]:
+        ids = sorted(records)
+        if not ids:
+            return {}
+        rows = connection.execute(self._heads, {"f": facility, "ids": self._store.listed(ids)})
+        return {row.id: _head(row) for row in rows}
+
+    def _read_fates(self, connection: Connection, facility: str, ops: Iterable[str]) -> dict[str, str]:
+        rows = connection.execute(self._fates, {"f": facility, "ids": self._store.listed(sorted(ops))})
+        return {row.op: row.status for row in rows if row.op}
+
+    def _read_anchors(
+        self, connection: Connection, facility: str, wanted: set[Anchor]
+    ) -> dict[Anchor, tuple[bytes, int]]:
+        found = {}
+        for anchor in wanted:
+            known = self._anchors.get((facility, anchor))
+            if known is None:
+                key = {"f": facility, "e": anchor[0], "s": anchor[1]}
+                row = connection.execute(self._anchor, key).one_or_none()
+                if row is None:
+                    continue
+                known = (row.root, row.at)
+                self._remember((facility, anchor), known)
+            found[anchor] = known
+        return found
+
+    def _remember(self, key: tuple[str, Anchor], value: tuple[bytes, int]) -> None:
+        if len(self._anchors) >= 10_000:
+            self._anchors.clear()
+        self._anchors[key] = value
+
+
+def _needs(operations: list[Operation], heads: dict[str, Head]) -> Iterator[Needs]:
+    for operation in operations:
+        if operation.problem is None and operation.verb is not None and operation.said is not None:
+            yield operation.verb.needs(operation.said["fields"], heads.get(operation.said["record"]))

@@ -1,0 +1,1 @@
+"""What happens on a clock: wiring and jobs, no rules."""

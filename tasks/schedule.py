@@ -1,0 +1,20 @@
+"""APScheduler's wiring: which job runs how often in a serving process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from backend.storage.engine import Store
+from tasks import jobs
+
+HIGH_WATER_SECONDS = 15
+
+
+def start(store: Store, witness: Path) -> BackgroundScheduler:
+    """Starts the schedule of a serving process; every process may have one, since its jobs may run twice."""
+    scheduler = BackgroundScheduler(job_defaults={"coalesce": True, "max_instances": 1}, timezone="UTC")
+    scheduler.add_job(jobs.keep_high_water, "interval", seconds=HIGH_WATER_SECONDS, args=(store, witness))
+    scheduler.start()
+    return scheduler
