@@ -80,9 +80,7 @@ def sign_out(context: click.Context) -> None:
     """Sign the officer out, with or without signal."""
     with _terminal(context) as terminal:
         told = terminal.sign_out()
-        click.echo(
-            "已退出 signed out" + ("" if told else "; the server could not be told, its token runs out")
-        )
+        click.echo("已退出 signed out" + ("" if told else "; the server could not be told, its token runs out"))
 
 
 @main.command()
@@ -227,9 +225,7 @@ def outbox(context: click.Context, everything: bool) -> None:
         shown = [queued for queued in terminal.queue() if everything or queued.status != "applied"]
         for queued in shown:
             why = _why(queued.outcome or {})
-            click.echo(
-                f"{queued.n:>6} {queued.status:<12} {queued.kind}.{queued.verb} {queued.op} {why}".rstrip()
-            )
+            click.echo(f"{queued.n:>6} {queued.status:<12} {queued.kind}.{queued.verb} {queued.op} {why}".rstrip())
         if not shown:
             click.echo("nothing waits, nothing was refused")
 
@@ -254,9 +250,7 @@ def _place(terminal: Terminal, code: str) -> dict[str, Any]:
     return place
 
 
-def _cell(
-    is_cell: bool, headcount: int | None, response: str | None, observation: str | None
-) -> patrol.Cell | None:
+def _cell(is_cell: bool, headcount: int | None, response: str | None, observation: str | None) -> patrol.Cell | None:
     seen = (headcount, response, observation)
     if not is_cell:
         if any(value is not None for value in seen):

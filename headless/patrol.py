@@ -100,9 +100,7 @@ def current_round(terminal: Terminal) -> str | None:
 
 def visits(terminal: Terminal, round_id: str) -> list[Queued]:
     """The visits of a round that this terminal recorded."""
-    return [
-        queued for queued in terminal.queue("patrol.visit") if queued.operation["fields"]["round"] == round_id
-    ]
+    return [queued for queued in terminal.queue("patrol.visit") if queued.operation["fields"]["round"] == round_id]
 
 
 def places(terminal: Terminal) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""A terminal that keeps its chain in memory: for load, and for writing a demo's past. Its work dies with the process."""
+"""A terminal that keeps its chain in memory: for load, and for a demo's past. Its work dies with the process."""
 
 from __future__ import annotations
 

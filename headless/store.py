@@ -90,9 +90,7 @@ def first(db: Database) -> None:
     )
     rows.create_index(["partition"])
     rows.create_index(["kind"])
-    db.table("heads").create(
-        {"id": int, "epoch": int, "size": int, "root": str, "at": str, "jws": str}, pk="id"
-    )
+    db.table("heads").create({"id": int, "epoch": int, "size": int, "root": str, "at": str, "jws": str}, pk="id")
 
 
 @dataclass(frozen=True)
@@ -175,9 +173,7 @@ class Store:
         os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
         # One lock inside the process: threads that leave their waiting to SQLite can starve ("database is locked").
         self._lock = threading.RLock()
-        connection = sqlite3.connect(
-            file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        )
+        connection = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         self._db = Database(connection)
         self._db.enable_wal()
         self._db.execute("PRAGMA synchronous=FULL")
@@ -211,9 +207,7 @@ class Store:
 
     # Identity
 
-    def begin_enrolment(
-        self, code: str, server: str, label: str, new_key: Callable[[], str]
-    ) -> tuple[str, bool]:
+    def begin_enrolment(self, code: str, server: str, label: str, new_key: Callable[[], str]) -> tuple[str, bool]:
         """The key (PEM) for this code, stored before it is first used, and whether the answer is stored too.
 
         Another code gets another key: whether the first one's request has taken effect cannot be known.
@@ -311,20 +305,14 @@ class Store:
 
     def _keep_head(self, head: Head) -> None:
         known = self.head()
-        if (
-            known is not None
-            and (known.epoch, known.size) == (head.epoch, head.size)
-            and known.root != head.root
-        ):
+        if known is not None and (known.epoch, known.size) == (head.epoch, head.size) and known.root != head.root:
             raise Broken(f"head: two roots for size {head.size} of epoch {head.epoch}")
         if known is None or (known.epoch, known.size) < (head.epoch, head.size):
             self._db.table("heads").upsert({"id": 1, **vars(head)}, pk="id")
 
     # Queue
 
-    def enqueue(
-        self, op: str, kind: str, verb: str, record: str, officer: str, build: Callable[[Place], bytes]
-    ) -> int:
+    def enqueue(self, op: str, kind: str, verb: str, record: str, officer: str, build: Callable[[Place], bytes]) -> int:
         """Give an operation its number and chain hash and keep its bytes, in one transaction. Returns `n`.
 
         `build` makes the bytes once the number is known; when it raises, the number is free again.
@@ -351,9 +339,7 @@ class Store:
             )
             return int(n)
 
-    def queue(
-        self, *, kind: str | None = None, record: str | None = None, status: str | None = None
-    ) -> list[Queued]:
+    def queue(self, *, kind: str | None = None, record: str | None = None, status: str | None = None) -> list[Queued]:
         """Operations by number, all or those of a kind, record or status."""
         wanted = {"kind": kind, "record": record, "status": status}
         given = {column: value for column, value in wanted.items() if value is not None}
@@ -387,9 +373,7 @@ class Store:
                 chosen.append(queued)
             return Batch(prior, chosen, last["n"] if last else 0)
 
-    def settle(
-        self, epoch: int, next_: int, outcomes: list[dict[str, Any]], head: Head
-    ) -> list[dict[str, Any]]:
+    def settle(self, epoch: int, next_: int, outcomes: list[dict[str, Any]], head: Head) -> list[dict[str, Any]]:
         """Keep an answer to a push: its outcomes and its head, in one transaction. Returns the new outcomes.
 
         Raises Broken when an operation would get a second, different outcome within an epoch. When the server
@@ -425,13 +409,12 @@ class Store:
 
     def rows(self, kind: str | None = None) -> list[dict[str, Any]]:
         """The rows held, in the server's order, all or those of a kind."""
-        where, given = ("", []) if kind is None else ("WHERE kind = ?", [kind])
-        found = self._all(f"SELECT body FROM rows {where} ORDER BY seq, id", *given)
+        where, given = (None, []) if kind is None else ("kind = ?", [kind])
+        with self._lock:
+            found = list(self._db.table("rows").rows_where(where, given, order_by="seq, id", select="body"))
         return [orjson.loads(row["body"]) for row in found]
 
-    def keep_page(
-        self, sent: dict[str, int], partitions: list[dict[str, Any]], gone: list[str], head: Head
-    ) -> bool:
+    def keep_page(self, sent: dict[str, int], partitions: list[dict[str, Any]], gone: list[str], head: Head) -> bool:
         """Rows, cursors and removals of one page of a pull, in one transaction.
 
         False, and nothing kept, when the cursors are no longer those `sent`: another puller was quicker.

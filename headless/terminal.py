@@ -260,7 +260,7 @@ class Terminal:
                     raise Frozen(problem.body) from problem
                 if problem.code == "chain.gap":
                     start = gap = _gap(problem, gap, batch.operations[0].n)
-                elif problem.code == "batch.too_large" and len(batch.operations) > 1:
+                elif problem.status == 413 and len(batch.operations) > 1:  # the server's limit, or a proxy's
                     limit = len(batch.operations) // 2
                 else:
                     raise
@@ -282,12 +282,12 @@ class Terminal:
             epoch, next_, outcomes = answer["epoch"], answer["next"], answer["outcomes"]
             told = [outcome["n"] for outcome in outcomes if outcome["status"]]
             head = proof.verify_head(answer["head"], identity.server_key, identity.facility)
+            # Without an outcome for each, and the next number beyond them, the loop would send the same for ever.
+            if told != [queued.n for queued in batch.operations] or next_ <= told[-1]:
+                raise Broken("push: the answer does not speak of the operations sent")
+            return self.store.settle(epoch, next_, outcomes, head)
         except (KeyError, TypeError) as error:
-            raise Broken(f"push: {error}") from error
-        # Without an outcome for each, and the next number beyond them, the loop would send the same for ever.
-        if told != [queued.n for queued in batch.operations] or next_ <= told[-1]:
-            raise Broken("push: the answer does not speak of the operations sent")
-        return self.store.settle(epoch, next_, outcomes, head)
+            raise Broken(f"push: {error!r}") from error
 
     # Pull
 
@@ -303,11 +303,12 @@ class Terminal:
                 partitions, gone, more = answer["partitions"], answer["gone"], answer["more"]
                 moved = any(sent.get(part["partition"], -1) != part["cursor"] for part in partitions)
                 head = proof.verify_head(answer["head"], identity.server_key, identity.facility)
+                if more and not moved and not gone:
+                    raise Broken("pull: more is promised, and nothing moves")
+                kept = self.store.keep_page(sent, partitions, gone, head)
             except (KeyError, TypeError) as error:
-                raise Broken(f"pull: {error}") from error
-            if more and not moved and not gone:
-                raise Broken("pull: more is promised, and nothing moves")
-            if not self.store.keep_page(sent, partitions, gone, head):
+                raise Broken(f"pull: {error!r}") from error
+            if not kept:
                 more = True
                 continue
             pulled.rows += sum(len(part["rows"]) for part in partitions)
@@ -365,7 +366,5 @@ def _gap(problem: Problem, before: int, sent: int) -> int:
     """Where the server wants us to start. Raises Broken unless it asks for an earlier number, and moves on."""
     wanted = problem.detail.get("next")
     if not isinstance(wanted, int) or not before < wanted < sent:
-        raise Broken(
-            f"chain.gap: the server wants {wanted!r} after {before}, we sent from {sent}"
-        ) from problem
+        raise Broken(f"chain.gap: the server wants {wanted!r} after {before}, we sent from {sent}") from problem
     return wanted

@@ -31,9 +31,7 @@ class Wire:
         """Close the connections."""
         self._client.close()
 
-    def ask(
-        self, key: Key, method: str, path: str, body: Any = None, token: str | None = None
-    ) -> dict[str, Any]:
+    def ask(self, key: Key, method: str, path: str, body: Any = None, token: str | None = None) -> dict[str, Any]:
         """A request with a proof of the key (protocol section 3). Returns the answer's JSON, {} for 204.
 
         Raises Problem, Offline, Broken.

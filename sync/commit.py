@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
+from typing import Any
 
 import structlog
 from sqlalchemy import bindparam, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError
 
 from backend.audit.log import append
 from backend.identity import terminals
@@ -20,7 +20,8 @@ from backend.kernel import failpoints
 from backend.kernel.problems import Problem
 from backend.storage import tables
 from backend.storage.door import Door, Transaction
-from sync.jobs import Answer, Job, Part, meet
+from backend.storage.engine import Refused
+from sync.jobs import Answer, Chains, Job, Part
 from sync.plan import Origin, Planner, Rows
 from sync.state import Reader
 
@@ -53,10 +54,16 @@ class Commits:
         self._turns: dict[str, threading.Lock] = defaultdict(threading.Lock)
         dialect = sqlite if door.store.sqlite else postgresql
         upsert = dialect.insert(tables.partitions)
-        self._news = upsert.on_conflict_do_update(
+        news = upsert.on_conflict_do_update(
             index_elements=["facility", "partition"],
             set_={"seq": upsert.excluded.seq, "count": tables.partitions.c.count + upsert.excluded.count},
         )
+        self._news, self._change, self._advanced = map(door.store.prepare, (news, _CHANGE, _ADVANCE))
+        self._operations = door.store.insertion(tables.operations)
+        self._records = door.store.insertion(tables.records)
+        self._versions = door.store.insertion(tables.versions)
+        self._ends = terminals.Ends(door.store)
+        self._chains = Chains(door.store)
 
     def submit(self, job: Job) -> Answer:
         """Commits a job, alone or with others. Raises the Problem that concerns the job as a whole."""
@@ -92,7 +99,7 @@ class Commits:
         """
         try:
             answers = self._write(jobs)
-        except DBAPIError:
+        except Refused:
             _log.exception("group refused", jobs=len(jobs))
             if len(jobs) == 1:
                 self._singly(jobs[0])
@@ -113,7 +120,7 @@ class Commits:
         while True:
             try:
                 answer = self._write([job])[0]
-            except DBAPIError as fault:
+            except Refused as fault:
                 last = job.upto
                 if last in job.faulty:
                     job.error = fault
@@ -146,10 +153,8 @@ class Commits:
         self, transaction: Transaction, jobs: list[Job]
     ) -> tuple[Transaction, list[Part | Problem], list[list[bytes]]]:
         facility = transaction.facility
-        ends = terminals.ends(
-            transaction.connection, transaction.store, facility, [job.terminal for job in jobs]
-        )
-        parts = [meet(transaction, job, ends.get(job.terminal)) for job in jobs]
+        ends = self._ends.read(transaction.connection, facility, [job.terminal for job in jobs])
+        parts = [self._chains.meet(transaction, job, ends.get(job.terminal)) for job in jobs]
         fresh = [operation for part in parts if isinstance(part, Part) for operation in part.fresh]
         outcomes: list[list[bytes]] = [[] for _ in jobs]
         if fresh:
@@ -161,27 +166,25 @@ class Commits:
             transaction.seq = planner.seq
             self._enter(transaction, planner.finish())
         failpoints.hit("group.planned")
-        _advance(transaction, jobs, parts)
+        transaction.put(self._advanced, _advances(transaction, jobs, parts))
         return transaction, parts, outcomes
 
     def _enter(self, transaction: Transaction, rows: Rows) -> None:
-        transaction.insert(tables.operations, rows.operations)
-        transaction.insert(tables.records, rows.new_records)
-        transaction.insert(tables.versions, rows.versions)
-        if rows.changed_records:
-            keyed = [row | {"of_facility": row["facility"], "of_id": row["id"]} for row in rows.changed_records]
-            transaction.execute(_CHANGE, keyed)
-        if rows.partitions:
-            news = [
-                {"facility": transaction.facility, "partition": name, "seq": seq, "count": count}
-                for name, (seq, count) in rows.partitions.items()
-            ]
-            transaction.execute(self._news, news)
+        transaction.put(self._operations, rows.operations)
+        transaction.put(self._records, rows.new_records)
+        transaction.put(self._versions, rows.versions)
+        keyed = [row | {"of_facility": row["facility"], "of_id": row["id"]} for row in rows.changed_records]
+        transaction.put(self._change, keyed)
+        news = [
+            {"facility": transaction.facility, "partition": name, "seq": seq, "count": count}
+            for name, (seq, count) in rows.partitions.items()
+        ]
+        transaction.put(self._news, news)
         transaction.leaves += rows.leaves
 
 
-def _advance(transaction: Transaction, jobs: list[Job], parts: list[Part | Problem]) -> None:
-    """Moves each chain's end to its last operation, and takes down what the terminal says it has captured."""
+def _advances(transaction: Transaction, jobs: list[Job], parts: list[Part | Problem]) -> list[dict[str, Any]]:
+    """Each chain's end at its last operation, with what the terminal says it has captured."""
     moved = []
     for job, part in zip(jobs, parts, strict=True):
         if isinstance(part, Problem):
@@ -203,8 +206,7 @@ def _advance(transaction: Transaction, jobs: list[Job], parts: list[Part | Probl
                 "captured": captured,
             }
         )
-    if moved:
-        transaction.execute(_ADVANCE, moved)
+    return moved
 
 
 def _give(job: Job, answer: Answer | Problem) -> None:

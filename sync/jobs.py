@@ -12,6 +12,7 @@ from backend.kernel.framing import genesis
 from backend.kernel.problems import Problem
 from backend.storage import tables
 from backend.storage.door import Transaction
+from backend.storage.engine import Store
 from sync.accept import Operation
 
 
@@ -78,40 +79,45 @@ _KNOWN = (
 )
 
 
-def meet(transaction: Transaction, job: Job, end: Terminal | None) -> Part | Problem:
-    """Holds a job against the end of its chain: what is known, what is new, or why neither can be said."""
-    if end is None:
-        return Problem("terminal.unknown")
-    if end.state != ACTIVE:
-        return Problem("terminal.revoked")
-    operations = job.operations(end)
-    first = operations[0].frame.n
-    if job.incarnation != end.incarnation:
-        return Problem("chain.fork", n=first)
-    if first > end.last_n + 1:
-        return Problem("chain.gap", next=end.last_n + 1)
-    if first == end.last_n + 1:
-        continues = job.prior is None or job.prior == end.last_hash
-        return Part(end, [], operations) if continues else Problem("chain.fork", n=first)
-    return _overlap(transaction, job, end, operations)
+class Chains:
+    """Holds jobs against the ends of their chains."""
 
+    def __init__(self, store: Store) -> None:
+        self._known = store.prepare(_KNOWN)
 
-def _overlap(transaction: Transaction, job: Job, end: Terminal, operations: list[Operation]) -> Part | Problem:
-    first = operations[0].frame.n
-    key = {"f": job.facility, "t": job.terminal, "i": job.incarnation}
-    rows = transaction.connection.execute(_KNOWN, key | {"first": first - 1, "last": operations[-1].frame.n})
-    stored = {row.n: row for row in rows}
-    start = genesis(job.facility, job.terminal, job.incarnation, end.thumbprint)
-    before = stored[first - 1].hash if first > 1 else start
-    if job.prior != before:
-        return Problem("chain.fork", n=first)
-    known, fresh = [], []
-    for operation in operations:
-        row = stored.get(operation.frame.n)
-        if row is None:
-            fresh.append(operation)
-        elif row.hash != operation.frame.hash:
-            return Problem("chain.fork", n=operation.frame.n)
-        else:
-            known.append(row.outcome)
-    return Part(end, known, fresh)
+    def meet(self, transaction: Transaction, job: Job, end: Terminal | None) -> Part | Problem:
+        """What of a job is known, what is new, or why neither can be said."""
+        if end is None:
+            return Problem("terminal.unknown")
+        if end.state != ACTIVE:
+            return Problem("terminal.revoked")
+        operations = job.operations(end)
+        first = operations[0].frame.n
+        if job.incarnation != end.incarnation:
+            return Problem("chain.fork", n=first)
+        if first > end.last_n + 1:
+            return Problem("chain.gap", next=end.last_n + 1)
+        if first == end.last_n + 1:
+            continues = job.prior is None or job.prior == end.last_hash
+            return Part(end, [], operations) if continues else Problem("chain.fork", n=first)
+        return self._overlap(transaction, job, end, operations)
+
+    def _overlap(self, transaction: Transaction, job: Job, end: Terminal, operations: list[Operation]) -> Part | Problem:
+        first = operations[0].frame.n
+        key = {"f": job.facility, "t": job.terminal, "i": job.incarnation}
+        rows = self._known.all(transaction.connection, key | {"first": first - 1, "last": operations[-1].frame.n})
+        stored = {row.n: row for row in rows}
+        start = genesis(job.facility, job.terminal, job.incarnation, end.thumbprint)
+        before = stored[first - 1].hash if first > 1 else start
+        if job.prior != before:
+            return Problem("chain.fork", n=first)
+        known, fresh = [], []
+        for operation in operations:
+            row = stored.get(operation.frame.n)
+            if row is None:
+                fresh.append(operation)
+            elif row.hash != operation.frame.hash:
+                return Problem("chain.fork", n=operation.frame.n)
+            else:
+                known.append(row.outcome)
+        return Part(end, known, fresh)

@@ -34,22 +34,20 @@ class Puller:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._facility = select(_F.seq, _F.epoch, _F.head).where(_F.facility == bindparam("f"))
-        self._news = select(_P.partition, _P.seq, _P.count).where(
-            _P.facility == bindparam("f"), store.among(_P.partition, "names")
-        )
-        after = (_R.facility == bindparam("f"), _R.seq > bindparam("cursor"))
-        rows = select(_R.partition, _R.seq, _R.body)
-        self._whole = rows.where(*after, store.among(_R.partition, "names")).order_by(_R.partition, _R.seq)
-        self._part = (
-            rows.where(*after, _R.partition == bindparam("name")).order_by(_R.seq).limit(bindparam("most"))
-        )
+        here = bindparam("f")
+        facility = select(_F.seq, _F.epoch, _F.head).where(_F.facility == here)
+        named = store.among(_P.partition, "names")
+        news = select(_P.partition, _P.seq, _P.count).where(_P.facility == here, named)
+        rows = select(_R.partition, _R.seq, _R.body).where(_R.facility == here, _R.seq > bindparam("cursor"))
+        whole = rows.where(store.among(_R.partition, "names")).order_by(_R.partition, _R.seq)
+        part = rows.where(_R.partition == bindparam("name")).order_by(_R.seq).limit(bindparam("most"))
+        self._facility, self._news, self._whole, self._part = map(store.prepare, (facility, news, whole, part))
 
     def pull(self, officer: Officer, cursors: Mapping[str, int], limit: int, now: int) -> bytes:
         """The answer's JSON: at most ``limit`` rows. Raises Problem ``server.busy``."""
         with self._store.reading() as connection:
             key = {"f": officer.facility}
-            state = connection.execute(self._facility, key).one()
+            state = self._facility.all(connection, key)[0]
             scope = scopes.of(connection, self._store, officer, now)
             news = self._with_news(connection, officer.facility, scope, cursors)
             parts, more = self._page(connection, officer.facility, news, limit)
@@ -62,7 +60,7 @@ class Puller:
     def _with_news(
         self, connection: Connection, facility: str, scope: list[str], cursors: Mapping[str, int]
     ) -> list[News]:
-        rows = connection.execute(self._news, {"f": facility, "names": self._store.listed(scope)})
+        rows = self._news.all(connection, {"f": facility, "names": self._store.listed(scope)})
         found = [News(row.partition, cursors.get(row.partition, 0), row.seq, row.count) for row in rows]
         return sorted((n for n in found if n.newest > n.cursor), key=lambda n: (n.cursor, n.partition))
 
@@ -92,7 +90,7 @@ class Puller:
         names = self._store.listed(each.partition for each in group)
         asked = {"f": facility, "cursor": group[0].cursor, "names": names}
         found: dict[str, list[bytes]] = {}
-        for row in connection.execute(self._whole, asked):
+        for row in self._whole.all(connection, asked):
             found.setdefault(row.partition, []).append(row.body)
         return found
 
@@ -101,7 +99,7 @@ class Puller:
     ) -> tuple[dict[str, list[bytes]], int | None]:
         """Up to ``most`` rows of one partition, and the cursor at which it had to be cut, if it had."""
         asked = {"f": facility, "cursor": news.cursor, "name": news.partition, "most": most}
-        rows = connection.execute(self._part, asked).all()
+        rows = self._part.all(connection, asked)
         whole = len(rows) < most or rows[-1].seq == news.newest
         return {news.partition: [row.body for row in rows]}, None if whole else rows[-1].seq
 

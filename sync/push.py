@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import orjson
+from cryptography.hazmat.primitives.asymmetric import ec
 
-from backend.identity import proofs, terminals
-from backend.identity.proofs import PushProof
+from backend.identity import terminals
+from backend.identity.proofs import PushClaim, PushProof
 from backend.kernel import framing
 from backend.kernel.clock import to_text
 from backend.kernel.framing import Frame, Malformed
+from backend.kernel.keys import load_jwk
 from backend.kernel.problems import Problem
 from backend.storage.engine import Store
 from sync.accept import Acceptance
@@ -23,12 +25,13 @@ class Pusher:
         self._store = store
         self._commits = commits
         self._acceptance = acceptance
-        self._keys: dict[str, tuple[str, dict[str, str]]] = {}
+        self._keys: dict[str, tuple[str, ec.EllipticCurvePublicKey]] = {}
 
     def push(self, proof: str | None, body: bytes) -> bytes:
         """The answer's JSON. Raises Problem; then nothing was applied, or, for ``server.busy``, a resend tells."""
-        facility, jwk = self._key(proofs.pusher(proof))
-        claims = proofs.check_push(proof or "", jwk)
+        claim = PushClaim(proof)
+        facility, key = self._key(claim.terminal)
+        claims = claim.check(key)
         frames = _frames(body)
         _check(claims, facility, frames)
         operations = [self._acceptance.accept(frame, claims.terminal, claims.incarnation) for frame in frames]
@@ -37,11 +40,11 @@ class Pusher:
         )  # fmt: skip
         return _document(claims, self._commits.submit(job))
 
-    def _key(self, terminal: str) -> tuple[str, dict[str, str]]:
+    def _key(self, terminal: str) -> tuple[str, ec.EllipticCurvePublicKey]:
         known = self._keys.get(terminal)
         if known is None:
             found = terminals.by_id(self._store, terminal)
-            known = self._keys[terminal] = (found.facility, found.jwk)
+            known = self._keys[terminal] = (found.facility, load_jwk(found.jwk))
         return known
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, bindparam, select
 
-from backend.facts.occupancy import Register
+from backend.facts.occupancy import Occupancy, Register
 from backend.identity import sessions
 from backend.identity.sessions import Session
 from backend.kernel.kind import Head, Needs
@@ -45,11 +45,13 @@ class Reader:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._anchors: dict[tuple[str, Anchor], tuple[bytes, int]] = {}
-        self._heads = select(tables.records).where(_R.facility == bindparam("f"), store.among(_R.id, "ids"))
-        self._fates = select(_O.op, _O.status).where(_O.facility == bindparam("f"), store.among(_O.op, "ids"))
-        self._anchor = select(_H.root, _H.at).where(
-            _H.facility == bindparam("f"), _H.epoch == bindparam("e"), _H.size == bindparam("s")
-        )
+        here = bindparam("f")
+        heads = select(tables.records).where(_R.facility == here, store.among(_R.id, "ids"))
+        fates = select(_O.op, _O.status).where(_O.facility == here, store.among(_O.op, "ids"))
+        anchor = select(_H.root, _H.at).where(_H.facility == here, _H.epoch == bindparam("e"), _H.size == bindparam("s"))
+        self._heads, self._fates, self._anchor = map(store.prepare, (heads, fates, anchor))
+        self._sessions = sessions.Several(store)
+        self._occupancy = Occupancy(store)
 
     def read(self, connection: Connection, facility: str, operations: list[Operation]) -> State:
         """The state that these operations of one facility need."""
@@ -57,28 +59,29 @@ class Reader:
         ops = {operation.op for operation in operations if operation.op}
         for each in said:
             ops.update(each["after"])
-        heads = self._read_heads(connection, facility, {each["record"] for each in said})
-        needs = list(_needs(operations, heads))
-        wanted = {record for need in needs for record in need.records} - heads.keys()
-        heads |= self._read_heads(connection, facility, wanted)
+        needs = list(_needs(operations, {}, creating=True))
+        first = {each["record"] for each in said}.union(*(need.records for need in needs))
+        heads = self._read_heads(connection, facility, first)
+        needs += (later := list(_needs(operations, heads, creating=False)))
+        heads |= self._read_heads(connection, facility, {r for need in later for r in need.records} - heads.keys())
         cells = [cell for need in needs for cell in need.headcounts]
         return State(
-            sessions.several(connection, self._store, facility, sorted({each["session"] for each in said})),
+            self._sessions.read(connection, facility, sorted({each["session"] for each in said})),
             heads,
             self._read_fates(connection, facility, ops),
             self._read_anchors(connection, facility, {(a["epoch"], a["size"]) for a in (s["anchor"] for s in said)}),
-            Register.read(connection, self._store, facility, cells),
+            self._occupancy.read(connection, facility, cells),
         )
 
     def _read_heads(self, connection: Connection, facility: str, records: Iterable[str]) -> dict[str, Head]:
         ids = sorted(records)
         if not ids:
             return {}
-        rows = connection.execute(self._heads, {"f": facility, "ids": self._store.listed(ids)})
+        rows = self._heads.all(connection, {"f": facility, "ids": self._store.listed(ids)})
         return {row.id: _head(row) for row in rows}
 
     def _read_fates(self, connection: Connection, facility: str, ops: Iterable[str]) -> dict[str, str]:
-        rows = connection.execute(self._fates, {"f": facility, "ids": self._store.listed(sorted(ops))})
+        rows = self._fates.all(connection, {"f": facility, "ids": self._store.listed(sorted(ops))})
         return {row.op: row.status for row in rows if row.op}
 
     def _read_anchors(
@@ -89,7 +92,7 @@ class Reader:
             known = self._anchors.get((facility, anchor))
             if known is None:
                 key = {"f": facility, "e": anchor[0], "s": anchor[1]}
-                row = connection.execute(self._anchor, key).one_or_none()
+                row = self._anchor.first(connection, key)
                 if row is None:
                     continue
                 known = (row.root, row.at)
@@ -103,7 +106,9 @@ class Reader:
         self._anchors[key] = value
 
 
-def _needs(operations: list[Operation], heads: dict[str, Head]) -> Iterator[Needs]:
+def _needs(operations: list[Operation], heads: dict[str, Head], *, creating: bool) -> Iterator[Needs]:
+    """What verbs want to know. Those that create say it without their record's head, so one read serves them all."""
     for operation in operations:
-        if operation.problem is None and operation.verb is not None and operation.said is not None:
-            yield operation.verb.needs(operation.said["fields"], heads.get(operation.said["record"]))
+        said, verb = operation.said, operation.verb
+        if operation.problem is None and verb is not None and said is not None and verb.creates == creating:
+            yield verb.needs(said["fields"], heads.get(said["record"]))

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from backend.audit import merkle
 from backend.kernel.clock import to_text
 from backend.kernel.ids import b64, unb64
-from backend.kernel.keys import SigningKey, verify
+from backend.kernel.keys import Jws, SigningKey
 from backend.storage.door import Transaction
 
 HEAD_TYPE = "roundsman-head+jwt"
@@ -49,7 +49,7 @@ class HeadSealer:
 
 def read_head(token: str, key: ec.EllipticCurvePublicKey) -> dict[str, Any]:
     """``{facility, epoch, size, root, at}`` of a signed head. Raises ValueError."""
-    return verify(token, key, HEAD_TYPE)
+    return Jws(token).verify(key, HEAD_TYPE)
 
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, select, text
 
 from backend.kernel.kind import Head
 from backend.storage import tables
@@ -13,6 +13,7 @@ from backend.storage.engine import Store
 _R = tables.records.c
 _KIND = "person"
 _STATE = "held"
+_HELD = text("kind = 'person' AND state = 'held'")
 
 
 class Register:
@@ -20,20 +21,6 @@ class Register:
 
     def __init__(self, counts: dict[str, int]) -> None:
         self._counts = counts
-
-    @classmethod
-    def read(cls, connection: Connection, store: Store, facility: str, cells: Iterable[str]) -> Register:
-        """Counts of the given cells now; a cell with nobody in it counts 0."""
-        wanted = sorted(set(cells))
-        if not wanted:
-            return cls({})
-        statement = (
-            select(_R.place, func.count().label("persons"))
-            .where(_R.facility == bindparam("f"), _R.kind == _KIND, _R.state == _STATE, store.among(_R.place, "cells"))
-            .group_by(_R.place)
-        )
-        rows = connection.execute(statement, {"f": facility, "cells": store.listed(wanted)})
-        return cls(dict.fromkeys(wanted, 0) | {row.place: row.persons for row in rows if row.place})
 
     def headcount(self, cell: str) -> int:
         return self._counts.get(cell, 0)
@@ -45,3 +32,21 @@ class Register:
         for head, step in ((before, -1), (after, 1)):
             if head is not None and head.state == _STATE and head.place in self._counts:
                 self._counts[head.place] += step
+
+
+class Occupancy:
+    """Reads registers."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        counted = select(_R.place, func.count().label("persons")).group_by(_R.place)
+        here = (_R.facility == bindparam("f"), tables.LODGED, _HELD, store.among(_R.place, "cells"))
+        self._read = store.prepare(counted.where(*here))
+
+    def read(self, connection: Connection, facility: str, cells: Iterable[str]) -> Register:
+        """Counts of the given cells now; a cell with nobody in it counts 0."""
+        wanted = sorted(set(cells))
+        if not wanted:
+            return Register({})
+        rows = self._read.all(connection, {"f": facility, "cells": self._store.listed(wanted)})
+        return Register(dict.fromkeys(wanted, 0) | {row.place: row.persons for row in rows if row.place})

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import bindparam, select
-from sqlalchemy.exc import IntegrityError
 
 from backend.audit.log import append
 from backend.domain.posts import FACILITY_TYPES
@@ -16,7 +15,7 @@ from backend.kernel.ids import FACILITY, uuid7
 from backend.kernel.keys import SigningKey
 from backend.storage import tables
 from backend.storage.door import Door, Transaction
-from backend.storage.engine import Store
+from backend.storage.engine import Refused, Store
 
 SERVER_LABEL = "server"
 _F = tables.facilities.c
@@ -54,7 +53,7 @@ def found(door: Door, facility: str, name: str, type_: str, key: SigningKey) -> 
 
     try:
         door.found({"facility": facility, "name": name, "type": type_, "server": server}, work)
-    except IntegrityError:
+    except Refused:
         raise FacilityExists(facility) from None
 
 

@@ -63,7 +63,7 @@ def of_row(row: Any) -> Officer:
 
 
 def add(door: Door, facility: str, officers: Sequence[NewOfficer]) -> None:
-    """Adds officers with their assignments. Raises IntegrityError when a number or id is taken."""
+    """Adds officers with their assignments. Raises Refused when a number or id is taken."""
     hashed = [_HASHER.hash(officer.secret) for officer in officers]
 
     def work(transaction: Transaction) -> None:

@@ -10,9 +10,11 @@ import hmac
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from backend.kernel.clock import Clock
 from backend.kernel.ids import b64, sha256, unhash
-from backend.kernel.keys import load_jwk, thumbprint, unverified_header, verify
+from backend.kernel.keys import Jws, load_jwk, thumbprint
 from backend.kernel.problems import Problem
 
 NONCE_WINDOW_MS = 5 * 60 * 1000
@@ -61,8 +63,9 @@ def check_dpop(proof: str | None, asked: Asked, nonces: Nonces, origin: str | No
     try:
         if len(proof) > _LONGEST:
             raise ValueError("too long")
-        jwk = unverified_header(proof)["jwk"]
-        claims = verify(proof, load_jwk(jwk), _DPOP)
+        jws = Jws(proof)
+        jwk = jws.header["jwk"]
+        claims = jws.verify(load_jwk(jwk), _DPOP)
         if claims["htm"] != asked.method or not _same_place(claims["htu"], asked.uri, origin):
             raise ValueError("made for another request")
         if asked.token is not None and claims["ath"] != b64(sha256(asked.token.encode())):
@@ -107,29 +110,34 @@ def _word(value: object) -> str:
     return value
 
 
-def pusher(proof: str | None) -> str:
-    """The terminal that a push says it is from, before anything is checked. Raises Problem."""
-    if not proof:
-        raise Problem("proof.missing", "Roundsman-Proof")
-    try:
-        if len(proof) > _LONGEST:
-            raise ValueError("too long")
-        return _word(unverified_header(proof).get("kid"))
-    except ValueError:
-        raise Problem("proof.invalid", "Roundsman-Proof") from None
+class PushClaim:
+    """A push proof that is not yet believed. Raises Problem ``proof.missing`` or ``proof.invalid``."""
 
+    def __init__(self, proof: str | None) -> None:
+        if not proof:
+            raise Problem("proof.missing", "Roundsman-Proof")
+        try:
+            if len(proof) > _LONGEST:
+                raise ValueError("too long")
+            self._jws = Jws(proof)
+            self.terminal = _word(self._jws.header.get("kid"))
+        except ValueError:
+            raise Problem("proof.invalid", "Roundsman-Proof") from None
 
-def check_push(proof: str, jwk: dict[str, str]) -> PushProof:
-    """The claims of a push proof, signed by the terminal's key. Raises Problem ``proof.invalid``."""
-    try:
-        claims = verify(proof, load_jwk(jwk), _PUSH)
-        return PushProof(
-            _word(claims["facility"]),
-            _word(claims["terminal"]),
-            *(_whole(claims[name]) for name in ("incarnation", "first", "count")),
-            unhash(_word(claims["prior"])),
-            unhash(_word(claims["last"])),
-            _whole(claims["captured"]),
-        )
-    except (ValueError, KeyError):
-        raise Problem("proof.invalid", "Roundsman-Proof") from None
+    def check(self, key: ec.EllipticCurvePublicKey) -> PushProof:
+        """What the proof says, signed by the terminal's key. Raises Problem ``proof.invalid``."""
+        try:
+            claims = self._jws.verify(key, _PUSH)
+            said = PushProof(
+                _word(claims["facility"]),
+                _word(claims["terminal"]),
+                *(_whole(claims[name]) for name in ("incarnation", "first", "count")),
+                unhash(_word(claims["prior"])),
+                unhash(_word(claims["last"])),
+                _whole(claims["captured"]),
+            )
+        except (ValueError, KeyError):
+            raise Problem("proof.invalid", "Roundsman-Proof") from None
+        if said.terminal != self.terminal:
+            raise Problem("proof.invalid", "Roundsman-Proof")
+        return said

@@ -6,7 +6,7 @@ leader, medic, desk, auditor or procurator the whole facility; an administrator 
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, bindparam, or_, select
+from sqlalchemy import Connection, bindparam, or_, select, text
 
 from backend.domain.posts import FACILITY_POSTS, WARD_POSTS
 from backend.identity.officers import Officer
@@ -15,8 +15,8 @@ from backend.storage import tables
 from backend.storage.engine import Store
 
 _R, _A = tables.records.c, tables.assignments.c
-_LODGED = _R.kind.in_(("person", "place"))
-_ALL = select(_R.kind, _R.id).where(_R.facility == bindparam("f"), _LODGED, _R.state.in_(("held", "open")))
+_PRESENT = text("state IN ('held', 'open')")
+_ALL = select(_R.kind, _R.id).where(_R.facility == bindparam("f"), tables.LODGED, _PRESENT)
 _MINE = select(_A.place).where(
     _A.facility == bindparam("f"),
     _A.officer == bindparam("o"),
@@ -42,7 +42,7 @@ def of(connection: Connection, store: Store, officer: Officer, now: int) -> list
     level = [row.place for row in connection.execute(_MINE, key)]
     found = {partition("place", place) for place in level}
     below = select(_R.kind, _R.id).where(
-        _R.facility == bindparam("f"), _LODGED, _R.state.in_(("held", "open")), store.among(_R.place, "level")
+        _R.facility == bindparam("f"), tables.LODGED, _PRESENT, store.among(_R.place, "level")
     )
     while level:
         rows = connection.execute(below, {"f": officer.facility, "level": store.listed(level)})

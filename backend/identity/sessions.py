@@ -134,8 +134,14 @@ def present(store: Store, claims: dict[str, Any], key: str, now: int) -> Session
     return _session(row)
 
 
-def several(connection: Connection, store: Store, facility: str, sessions: list[str]) -> dict[str, Session]:
-    """Sessions by id, in one read; those that do not exist are left out."""
-    statement = _JOINED.where(_S.facility == bindparam("f"), store.among(_S.session, "ids"))
-    rows = connection.execute(statement, {"f": facility, "ids": store.listed(sessions)})
-    return {row.session: _session(row) for row in rows}
+class Several:
+    """Reads several sessions at once."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._read = store.prepare(_JOINED.where(_S.facility == bindparam("f"), store.among(_S.session, "ids")))
+
+    def read(self, connection: Connection, facility: str, sessions: list[str]) -> dict[str, Session]:
+        """Sessions by id; those that do not exist are left out."""
+        rows = self._read.all(connection, {"f": facility, "ids": self._store.listed(sessions)})
+        return {row.session: _session(row) for row in rows}

@@ -72,11 +72,18 @@ def by_thumbprint(store: Store, key: str) -> Terminal:
     return _terminal(row)
 
 
-def ends(connection: Connection, store: Store, facility: str, terminals: list[str]) -> dict[str, Terminal]:
-    """The present chain ends of several terminals, in one read."""
-    statement = select(tables.terminals).where(_T.facility == bindparam("f"), store.among(_T.terminal, "ids"))
-    rows = connection.execute(statement, {"f": facility, "ids": store.listed(terminals)})
-    return {row.terminal: _terminal(row) for row in rows}
+class Ends:
+    """Reads the present chain ends of several terminals at once."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        wanted = select(tables.terminals).where(_T.facility == bindparam("f"), store.among(_T.terminal, "ids"))
+        self._read = store.prepare(wanted)
+
+    def read(self, connection: Connection, facility: str, terminals: list[str]) -> dict[str, Terminal]:
+        """Ends by terminal; those that are not enrolled in the facility are left out."""
+        rows = self._read.all(connection, {"f": facility, "ids": self._store.listed(terminals)})
+        return {row.terminal: _terminal(row) for row in rows}
 
 
 def normalise(code: str) -> str:

@@ -18,6 +18,7 @@ from backend.kernel.clock import Clock
 from backend.kernel.ids import HASH_BYTES
 from backend.storage import tables
 from backend.storage.engine import Store
+from backend.storage.prepared import Parameters, Prepared
 
 Row = Mapping[str, Any]
 T = TypeVar("T")
@@ -57,6 +58,12 @@ class Transaction:
             self.wrote = True
             self.connection.execute(insert(table), rows)
 
+    def put(self, statement: Prepared, rows: Sequence[Parameters]) -> None:
+        """A prepared writing statement for many rows."""
+        if rows:
+            self.wrote = True
+            statement.many(self.connection, rows)
+
     def execute(self, statement: Any, rows: Row | Sequence[Row] | None = None) -> None:
         """Any other writing statement, once or for many rows."""
         self.wrote = True
@@ -77,8 +84,6 @@ _SAVE = (
     .where(tables.facilities.c.facility == bindparam("f"))
     .values({name: bindparam(f"new_{name}") for name in ("epoch", "seq", "size", "peaks", "head")})
 )
-_LEAVES = insert(tables.leaves)
-_HEADS = insert(tables.tree_heads)
 
 
 class UnknownFacility(LookupError):
@@ -92,6 +97,10 @@ class Door:
         self.store = store
         self.clock = clock
         self._sealer = sealer
+        self._state = store.prepare(_STATE)
+        self._save = store.prepare(_SAVE)
+        self._leaves = store.insertion(tables.leaves)
+        self._heads = store.insertion(tables.tree_heads)
 
     def write(self, facility: str, work: Callable[[Transaction], T]) -> T:
         """Runs ``work`` in one transaction of the facility and commits.
@@ -109,7 +118,7 @@ class Door:
     def found(self, facility: Row, work: Callable[[Transaction], None]) -> None:
         """Makes a facility (``facility, name, type, server``) with what ``work`` puts into it.
 
-        Raises IntegrityError when it exists.
+        Raises Refused when it exists.
         """
         with self.store.writing() as connection:
             row = {**facility, "epoch": 1, "seq": 0, "size": 0, "peaks": b"", "head": ""}
@@ -119,7 +128,7 @@ class Door:
             self._close(transaction)
 
     def _open(self, connection: Connection, facility: str) -> Transaction:
-        row = connection.execute(_STATE, {"f": facility}).one_or_none()
+        row = self._state.first(connection, {"f": facility})
         if row is None:
             raise UnknownFacility(facility)
         packed = row.peaks
@@ -135,8 +144,8 @@ class Door:
         tree, first = transaction.tree, transaction.tree.size
         root = self._sealer.seal(transaction)
         key = {"facility": transaction.facility, "epoch": tree.epoch}
-        run = transaction.connection.execute
-        run(_LEAVES, [key | {"position": first + at, "body": body} for at, body in enumerate(transaction.leaves)])
-        run(_HEADS, key | {"size": tree.size, "root": root, "at": transaction.now})
+        connection, new = transaction.connection, enumerate(transaction.leaves, first)
+        self._leaves.many(connection, [key | {"position": position, "body": body} for position, body in new])
+        self._heads.run(connection, key | {"size": tree.size, "root": root, "at": transaction.now})
         saved = {"epoch": tree.epoch, "seq": transaction.seq, "size": tree.size, "peaks": b"".join(tree.peaks)}
-        run(_SAVE, {f"new_{name}": value for name, value in (saved | {"head": tree.head}).items()} | {"f": transaction.facility})
+        self._save.run(connection, {f"new_{name}": value for name, value in (saved | {"head": tree.head}).items()} | {"f": transaction.facility})

@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from sqlalchemy import Column, ColumnElement, Connection, Engine, any_, bindparam, create_engine, event, func, select
+import psycopg
+from sqlalchemy import Column, ColumnElement, Connection, Engine, Table, any_, bindparam, create_engine, event, exc, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.sql import ClauseElement
 from sqlalchemy.types import Text
 
 from backend.kernel.problems import Problem
+from backend.storage.prepared import Prepared, insertion
 
 RETRY_AFTER = 2
 _LOCK_WAIT_MS = 10_000
@@ -58,7 +60,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
         "journal_mode=WAL",
         "synchronous=FULL",
         f"busy_timeout={_LOCK_WAIT_MS}",
-        "cache_size=-65536",
+        "cache_size=-8192",
         "journal_size_limit=67108864",
         "wal_autocheckpoint=4000",
     ):
@@ -92,6 +94,9 @@ class Store:
         self.url = url
         self.sqlite = url.startswith("sqlite")
         self.engine = _make_engine(url)
+        self._writer = self.engine.execution_options(writes=True)
+        snapshot = {} if self.sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        self._reader = self.engine.execution_options(**snapshot)
         self._lock = FileLock(Path(f"{self.engine.url.database}.lock")) if self.sqlite else None
 
     def close(self) -> None:
@@ -103,21 +108,18 @@ class Store:
     def writing(self) -> Iterator[Connection]:
         """One write transaction; commits at the end of the block unless it raises.
 
-        Raises Problem ``server.busy`` when the database is out of reach, full or locked: nothing was written then, or,
+        Raises Refused, and Problem ``server.busy`` when the database is out of reach, full or locked: nothing was written then, or,
         after a commit whose answer was lost, everything; a resend finds out which.
         """
-        with self._lock.held() if self._lock else contextlib.nullcontext(), _told_as_busy():
-            with self.engine.connect().execution_options(writes=True) as connection, connection.begin():
+        with self._lock.held() if self._lock else contextlib.nullcontext(), _translated():
+            with self._writer.connect() as connection, connection.begin():
                 yield connection
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
         """One consistent read-only view. Raises Problem ``server.busy`` like ``writing``."""
-        with _told_as_busy(), self.engine.connect() as connection:
-            if not self.sqlite:
-                connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            with connection.begin():
-                yield connection
+        with _translated(), self._reader.connect() as connection, connection.begin():
+            yield connection
 
     def among(self, column: Column[Any], name: str) -> ColumnElement[bool]:
         """``column`` is one of the texts in list parameter ``name``: one statement for a list of any length.
@@ -128,14 +130,36 @@ class Store:
             return column.in_(select(func.json_each(bindparam(name, type_=Text())).table_valued("value").c.value))
         return column == any_(bindparam(name, type_=ARRAY(Text())))
 
+    def prepare(self, statement: ClauseElement) -> Prepared:
+        """A statement compiled once for this store: build it when a part is made, not when it is used."""
+        return Prepared(statement, self.engine.dialect)
+
+    def insertion(self, table: Table) -> Prepared:
+        """An INSERT of whole rows of a table, compiled once."""
+        return insertion(table, self.engine.dialect)
+
     def listed(self, values: Iterable[str]) -> Any:
         """A list as the parameter that ``among`` wants."""
         return orjson.dumps(list(values)).decode() if self.sqlite else list(values)
 
 
+class Refused(Exception):  # noqa: N818 - says what happened
+    """The database refused a statement that can never succeed: a key that is taken, a value that it cannot hold."""
+
+
+_BUSY = (
+    exc.OperationalError, exc.InterfaceError, exc.TimeoutError,
+    sqlite3.OperationalError, psycopg.OperationalError, psycopg.InterfaceError,
+)  # fmt: skip
+_REFUSED = (exc.DBAPIError, sqlite3.Error, psycopg.Error)
+
+
 @contextlib.contextmanager
-def _told_as_busy() -> Iterator[None]:
+def _translated() -> Iterator[None]:
+    """The driver's and SQLAlchemy's errors as Problem ``server.busy`` or Refused."""
     try:
         yield
-    except (OperationalError, InterfaceError) as fault:
+    except _BUSY as fault:
         raise Problem("server.busy", retry_after=RETRY_AFTER) from fault
+    except _REFUSED as fault:
+        raise Refused(type(fault).__name__) from fault

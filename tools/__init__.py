@@ -1,0 +1,1 @@
+"""What the Makefile calls: serving, building the terminal, keeping documents true."""

@@ -1,0 +1,33 @@
+"""Starts the HTTP server over `wsgi:serve`.
+
+Granian serves WSGI with threads from Rust: a small request costs it a third of what a server in Python costs
+(docs/adr/0002). SQLite has one process; PostgreSQL may have several.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+THREADS = 32
+BACKLOG = 2048
+
+
+def command(port: int, *, host: str = "127.0.0.1", processes: int = 1, tls: tuple[Path, Path] | None = None) -> list[str]:
+    """The command line of the server. `tls`: certificate chain and key."""
+    line = [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "wsgi:serve", "--host", host]
+    line += ["--port", str(port), "--workers", str(processes), "--blocking-threads", str(THREADS)]
+    line += ["--backlog", str(BACKLOG), "--no-ws", "--http", "1", "--log-level", "warning"]
+    line += ["--respawn-failed-workers", "--workers-kill-timeout", "10s"]
+    if tls is not None:
+        line += ["--ssl-certificate", str(tls[0]), "--ssl-keyfile", str(tls[1])]
+    return line
+
+
+def serve(port: int, *, host: str = "127.0.0.1", tls: tuple[Path, Path] | None = None) -> None:
+    """Becomes the server; does not return."""
+    database = os.environ.get("ROUNDSMAN_DATABASE", "")
+    processes = int(os.environ.get("ROUNDSMAN_PROCESSES", "3")) if database.startswith("postgresql") else 1
+    line = command(port, host=host, processes=processes, tls=tls)
+    os.execv(line[0], line)  # noqa: S606 - our own command line, no shell
