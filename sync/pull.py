@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import orjson
 from sqlalchemy import Connection, bindparam, select
 
-from backend.identity import scopes
 from backend.identity.officers import Officer
+from backend.identity.scopes import Scopes
 from backend.kernel import failpoints
 from backend.kernel.clock import to_text
 from backend.storage import tables
@@ -34,6 +34,7 @@ class Puller:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._scopes = Scopes(store)
         here = bindparam("f")
         facility = select(_F.seq, _F.epoch, _F.head).where(_F.facility == here)
         named = store.among(_P.partition, "names")
@@ -48,7 +49,7 @@ class Puller:
         with self._store.reading() as connection:
             key = {"f": officer.facility}
             state = self._facility.all(connection, key)[0]
-            scope = scopes.of(connection, self._store, officer, now)
+            scope = self._scopes.read(connection, officer, now)
             news = self._with_news(connection, officer.facility, scope, cursors)
             parts, more = self._page(connection, officer.facility, news, limit)
         gone = sorted(cursors.keys() - set(scope))

@@ -16,13 +16,7 @@ from backend.storage.engine import Store
 
 _R, _A = tables.records.c, tables.assignments.c
 _PRESENT = text("state IN ('held', 'open')")
-_ALL = select(_R.kind, _R.id).where(_R.facility == bindparam("f"), tables.LODGED, _PRESENT)
-_MINE = select(_A.place).where(
-    _A.facility == bindparam("f"),
-    _A.officer == bindparam("o"),
-    _A.since <= bindparam("now"),
-    or_(_A.until.is_(None), _A.until > bindparam("now")),
-)
+"""Persons who are held and places that are open; with LODGED it is answered by one index alone."""
 
 
 def partition(subject: str, record: str, compartment: Compartment = Compartment.BASE) -> str:
@@ -30,23 +24,39 @@ def partition(subject: str, record: str, compartment: Compartment = Compartment.
     return f"{subject}/{record}/{compartment}"
 
 
-def of(connection: Connection, store: Store, officer: Officer, now: int) -> list[str]:
-    """The partitions of an officer's present scope, sorted."""
-    posts = set(officer.posts)
-    if posts & FACILITY_POSTS:
-        rows = connection.execute(_ALL, {"f": officer.facility})
-        return sorted(partition(row.kind, row.id) for row in rows)
-    if not posts & WARD_POSTS:
-        return []
-    key = {"f": officer.facility, "o": officer.officer, "now": now}
-    level = [row.place for row in connection.execute(_MINE, key)]
-    found = {partition("place", place) for place in level}
-    below = select(_R.kind, _R.id).where(
-        _R.facility == bindparam("f"), tables.LODGED, _PRESENT, store.among(_R.place, "level")
-    )
-    while level:
-        rows = connection.execute(below, {"f": officer.facility, "level": store.listed(level)})
-        fresh = {name: row for row in rows if (name := partition(row.kind, row.id)) not in found}
-        found |= fresh.keys()
-        level = [row.id for row in fresh.values() if row.kind == "place"]
-    return sorted(found)
+class Scopes:
+    """Reads scopes."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        here = _R.facility == bindparam("f")
+        lodged = select(_R.kind, _R.id).where(here, tables.LODGED, _PRESENT)
+        mine = select(_A.place).where(
+            _A.facility == bindparam("f"),
+            _A.officer == bindparam("o"),
+            _A.since <= bindparam("now"),
+            or_(_A.until.is_(None), _A.until > bindparam("now")),
+        )
+        self._all = store.prepare(lodged)
+        self._below = store.prepare(lodged.where(store.among(_R.place, "level")))
+        self._mine = store.prepare(mine)
+
+    def read(self, connection: Connection, officer: Officer, now: int) -> list[str]:
+        """The partitions of an officer's present scope, sorted."""
+        posts = set(officer.posts)
+        if posts & FACILITY_POSTS:
+            rows = self._all.all(connection, {"f": officer.facility})
+            return sorted([partition(row.kind, row.id) for row in rows])
+        if not posts & WARD_POSTS:
+            return []
+        key = {"f": officer.facility, "o": officer.officer, "now": now}
+        return self._from_wards(connection, officer.facility, [row.place for row in self._mine.all(connection, key)])
+
+    def _from_wards(self, connection: Connection, facility: str, level: list[str]) -> list[str]:
+        found = {partition("place", place) for place in level}
+        while level:
+            rows = self._below.all(connection, {"f": facility, "level": self._store.listed(level)})
+            fresh = {name: row for row in rows if (name := partition(row.kind, row.id)) not in found}
+            found |= fresh.keys()
+            level = [row.id for row in fresh.values() if row.kind == "place"]
+        return sorted(found)

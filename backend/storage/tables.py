@@ -165,6 +165,9 @@ Index(
     "lodged_by_place",
     records.c.facility,
     records.c.place,
+    records.c.kind,
+    records.c.state,
+    records.c.id,
     sqlite_where=LODGED,
     postgresql_where=LODGED,
 )

@@ -1,4 +1,4 @@
-"""Signatures and hashes for the fake server, from RFC 7515, 7518 section 3.4, 7638 and 9162, with `cryptography` alone."""
+"""Signatures and hashes for the fake server: RFC 7515, 7518 section 3.4, 7638 and 9162, with `cryptography` alone."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ def digest(data: bytes) -> bytes:
 
 def thumb(jwk: dict[str, str]) -> str:
     """RFC 7638."""
-    text = '{"crv":"%s","kty":"%s","x":"%s","y":"%s"}' % (jwk["crv"], jwk["kty"], jwk["x"], jwk["y"])
+    members = {name: jwk[name] for name in ("crv", "kty", "x", "y")}
+    text = json.dumps(members, separators=(",", ":"))
     return b64(digest(text.encode()))
 
 

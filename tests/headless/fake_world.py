@@ -91,13 +91,20 @@ class World:
         ):
             self._place(code, kind, parent)
         self.officers = {
-            number: {"id": uuid7(), "number": number, "name": name, "posts": ["PAT"], "secret": "s3cret", "wards": wards}
+            number: {
+                "id": uuid7(),
+                "number": number,
+                "name": name,
+                "posts": ["PAT"],
+                "secret": "s3cret",
+                "wards": wards,
+            }
             for number, name, wards in (("100007", "王巡", ["W1"]), ("100008", "李控", ["W2"]))
         }
 
     def _place(self, code: str, kind: str, parent: str | None) -> None:
         id_ = self.places[code] = uuid7()
-        doc = {
+        doc: dict[str, Any] = {
             "type": kind,
             "code": code,
             "name": f"{code} 室",

@@ -27,8 +27,10 @@ def test_an_operation_has_all_keys_and_no_other(terminal: Terminal, world: World
     assert operation["terminal"] == terminal.identity.terminal
     assert operation["observed_at"] == "2026-11-22T03:00:00.000Z"
     assert operation["recorded_at"] == "2026-11-22T03:14:15.123Z"
-    assert terminal.anchor is not None and operation["anchor"] == terminal.anchor.anchor()
-    assert terminal.session is not None and operation["officer"] == terminal.session.officer
+    assert terminal.anchor is not None
+    assert operation["anchor"] == terminal.anchor.anchor()
+    assert terminal.session is not None
+    assert operation["officer"] == terminal.session.officer
     assert operation["clock"] == {"boot": "00000000-0000-4000-8000-000000000000", "monotonic": 1000}
 
 
@@ -87,13 +89,15 @@ def test_threads_and_second_connections_share_one_gapless_chain(terminal: Termin
 def test_a_transaction_that_fails_leaves_nothing(terminal: Terminal, tmp_path: Path) -> None:
     terminal.capture("k", "v", chain.uuid7(), {})
     held = terminal.store.cursors()
-    with pytest.raises(ZeroDivisionError), terminal.store.transaction():
-        terminal.store._db.table("cursors").insert({"partition": "x", "seq": 1})
-        terminal.store._db.table("queue").update(1, {"status": "applied"})
-        raise ZeroDivisionError
-    with pytest.raises(sqlite3.IntegrityError), terminal.store.transaction():
-        terminal.store._db.table("cursors").insert({"partition": "x", "seq": 1})
-        terminal.store._db.table("cursors").insert({"partition": "x", "seq": 1})
+
+    def twice() -> None:
+        with terminal.store.transaction():
+            terminal.store._db.table("queue").update(1, {"status": "applied"})
+            terminal.store._db.table("cursors").insert({"partition": "x", "seq": 1})
+            terminal.store._db.table("cursors").insert({"partition": "x", "seq": 1})
+
+    with pytest.raises(sqlite3.IntegrityError):
+        twice()
     with sqlite3.connect(tmp_path / "terminal.db") as other:
         assert dict(other.execute("SELECT partition, seq FROM cursors")) == held
         assert other.execute("SELECT status FROM queue").fetchall() == [("waiting",)]

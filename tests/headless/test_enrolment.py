@@ -16,7 +16,8 @@ def test_enrolment_computes_genesis_and_keeps_a_verified_head(fresh: Terminal, w
     identity = fresh.enrol(CODE, "PDA-07")
     chain = world.terminals[identity.terminal]
     assert identity.genesis == chain.genesis
-    assert fresh.anchor is not None and fresh.anchor.size == 1
+    assert fresh.anchor is not None
+    assert fresh.anchor.size == 1
 
 
 def test_a_lost_answer_to_an_enrolment_is_got_again(fresh: Terminal, world: World, line: Line) -> None:
@@ -44,7 +45,7 @@ def test_a_wrong_code_is_said_and_another_one_works_with_another_key(fresh: Term
     with pytest.raises(Problem) as refused:
         fresh.enrol("1111-1111-1111", "PDA-07")
     assert (refused.value.status, refused.value.code, refused.value.field) == (422, "code.invalid", "code")
-    assert refused.value.zh and refused.value.en
+    assert (refused.value.zh, refused.value.en) == ("不行", "no")
     first = fresh.store.begin_enrolment("111111111111", "http://fake", "PDA-07", lambda: "unused")[0]
     fresh.enrol(CODE, "PDA-07")
     assert fresh.identity.pem != first
@@ -76,7 +77,7 @@ def test_nobody_else_reads_the_key(fresh: Terminal, tmp_path: Path) -> None:
 def test_nothing_works_before_enrolment(fresh: Terminal, tmp_path: Path) -> None:
     for act in (fresh.push, fresh.pull, fresh.status, lambda: fresh.sign_in("100007", "x")):
         with pytest.raises(NotEnrolled):
-            act()  # type: ignore[operator]
+            act()
     with Terminal(tmp_path / "other.db") as nowhere, pytest.raises(NotEnrolled, match="no server"):
         nowhere.enrol(CODE, "PDA-07")
 
@@ -100,7 +101,8 @@ def test_a_server_that_never_likes_a_nonce_is_not_asked_for_ever(terminal: Termi
 
 
 def test_sign_in_and_its_refusal(terminal: Terminal) -> None:
-    assert terminal.session is not None and terminal.session.name == "王巡"
+    assert terminal.session is not None
+    assert terminal.session.name == "王巡"
     with pytest.raises(Problem) as refused:
         terminal.sign_in("100007", "wrong")
     assert refused.value.status == 401

@@ -115,6 +115,22 @@ def test_pages_that_never_end(terminal: Terminal, world: World, monkeypatch: pyt
         terminal.pull()
 
 
+def test_a_page_with_half_a_row(terminal: Terminal, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    walked(terminal, world, 1)
+    before = terminal.rows(), terminal.store.cursors()
+    page = world.page
+
+    def halved(*call: Any) -> dict[str, Any]:
+        answer = page(*call)
+        answer["partitions"][-1]["rows"] = [{"id": "x"}]
+        return answer
+
+    monkeypatch.setattr(world, "page", halved)
+    with pytest.raises(Broken, match="kind"):
+        terminal.pull()
+    assert (terminal.rows(), terminal.store.cursors()) == before
+
+
 def test_a_page_under_another_servers_head(terminal: Terminal, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     walked(terminal, world, 1)
     before = terminal.rows()

@@ -104,7 +104,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('facility', 'id'),
     comment='The present version of every record; body: the row as it is sent to terminals.'
     )
-    op.create_index('lodged_by_place', 'records', ['facility', 'place'], unique=False, sqlite_where=sa.text("kind IN ('person', 'place')"), postgresql_where=sa.text("kind IN ('person', 'place')"))
+    op.create_index('lodged_by_place', 'records', ['facility', 'place', 'kind', 'state', 'id'], unique=False, sqlite_where=sa.text("kind IN ('person', 'place')"), postgresql_where=sa.text("kind IN ('person', 'place')"))
     op.create_index('records_by_partition', 'records', ['facility', 'partition', 'seq'], unique=False)
     op.create_table('sessions',
     sa.Column('facility', TEXT, nullable=False),
