@@ -48,10 +48,12 @@ lint: $(VENV)/.dev $(VENV)/.build  ## ruff, mypy, the import contracts, file siz
 docs: $(VENV)/.dev  ## Write again what is made from the code: OpenAPI, errors, vectors, the README's transcript
 	$(BIN)/python -m tools.documents
 
-lock: $(VENV)/.dev  ## Resolve the requirements again
+lock: $(VENV)/.dev $(VENV)/.node  ## Resolve the requirements again
 	$(LOCK) --override requirements-overrides.txt requirements.in -o requirements.txt
 	$(LOCK) requirements-build.in -o requirements-build.txt
 	$(LOCK) requirements-dev.in -o requirements-dev.txt
+	cd terminal && PATH=$(CURDIR)/$(BIN):$$PATH && npm install --package-lock-only --omit-lockfile-registry-resolved=false
+	$(BIN)/python -m tools.npm_lock terminal/package-lock.json
 
 format: $(VENV)/.dev  ## Format the Python files
 	$(BIN)/ruff check --fix .

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,12 +76,13 @@ def run(data: Path, database: str | None, processes: int) -> tuple[dict[str, Mea
         walkers = load.enrol(base, codes[:TERMINALS], facility, SECRET)
         readers = [_reader(base, code, leader.number) for code in codes[TERMINALS:]]
         load.drain(base, process, walkers, each=50)
+        measures: dict[str, Callable[[], Measured]] = {
+            "drain": lambda: load.drain(base, process, walkers),
+            "trickle": lambda: load.trickle(base, process, walkers),
+            "bootstrap": lambda: load.bootstrap(process, readers),
+        }
         found = {}
-        for name, measure in (
-            ("drain", lambda: load.drain(base, process, walkers)),
-            ("trickle", lambda: load.trickle(base, process, walkers)),
-            ("bootstrap", lambda: load.bootstrap(base, process, readers)),
-        ):
+        for name, measure in measures.items():
             before = yardstick()
             measured = measure()
             found[name] = replace(measured, cpu_us=measured.cpu_us * REFERENCE_US * 2 / (before + yardstick()))
@@ -97,7 +99,10 @@ def main() -> None:
     for _ in range(1 if asked.database else asked.runs):
         with tempfile.TemporaryDirectory(prefix="roundsman-bench-") as folder:
             runs.append(run(Path(folder), asked.database, asked.processes))
-    print(f"one ES256 verification takes {yardstick():.0f} µs here; figures are as on a machine where it takes {REFERENCE_US:.0f}")
+    print(
+        f"one ES256 verification takes {yardstick():.0f} µs here; "
+        f"the figures are those of a machine where it takes {REFERENCE_US:.0f}"
+    )
     print(f"{'':10} {'CPU µs a record':>34} {'records/s':>10} {'p99 ms':>8}   to reach  dream  peers (CPU µs a record)")
     for name, (peers, reach, dream) in FLOORS.items():
         several = sorted((found[name] for found, _ in runs), key=lambda each: each.cpu_us)

@@ -10,9 +10,10 @@ from __future__ import annotations
 import concurrent.futures
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import httpx
 import orjson
@@ -25,6 +26,7 @@ from headless.scribe import Scribe, Written
 from headless.wire import Wire
 
 CONNECTIONS = 8
+T = TypeVar("T")
 _OBSERVATIONS = ("asleep", "calm", "talking", "low_mood")
 
 
@@ -93,21 +95,20 @@ def push_all(base: str, process: int, pushes: list[Written], records: int) -> Me
                     raise RuntimeError(f"not applied: {answer.status_code} {answer.content[:300]!r}")
 
     lanes = [pushes[at::CONNECTIONS] for at in range(CONNECTIONS)]
-    return _measure(process, records, lambda: _together(lane, lanes), latencies)
+    return _measure(process, lambda: _together(lane, lanes), latencies, lambda: records)
 
 
-def _together(work: object, parts: list[list[Written]]) -> None:
+def _together(work: Callable[[T], None], parts: Sequence[T]) -> None:
     with concurrent.futures.ThreadPoolExecutor(len(parts)) as pool:
-        list(pool.map(work, parts))  # type: ignore[arg-type]
+        list(pool.map(work, parts))
 
 
-def _measure(process: int, records: int, work: object, latencies: list[float]) -> Measured:
+def _measure(process: int, work: Callable[[], None], latencies: list[float], records: Callable[[], int]) -> Measured:
     before, begun = cpu(process), time.perf_counter()
-    work()  # type: ignore[operator]
-    wall, used = time.perf_counter() - begun, cpu(process) - before
-    ordered = sorted(latencies) or [0.0]
-    p99 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
-    return Measured(records, used / records * 1e6, records / wall, p99 * 1e3)
+    work()
+    wall, used, count = time.perf_counter() - begun, cpu(process) - before, records()
+    p99 = sorted(latencies)[int(len(latencies) * 0.99)]
+    return Measured(count, used / count * 1e6, count / wall, p99 * 1e3)
 
 
 def drain(base: str, process: int, walkers: list[Walker], each: int = 250, batch: int = 50) -> Measured:
@@ -123,7 +124,7 @@ def trickle(base: str, process: int, walkers: list[Walker], count: int = 2000) -
     return push_all(base, process, [walker.visits(1) for walker in order], count)
 
 
-def bootstrap(base: str, process: int, readers: Sequence[Scribe], page: int = 500) -> Measured:
+def bootstrap(process: int, readers: Sequence[Scribe], page: int = 500) -> Measured:
     """Fresh terminals read their whole scope in pages, with nothing held before."""
     latencies: list[float] = []
     counted: list[int] = []
@@ -142,12 +143,7 @@ def bootstrap(base: str, process: int, readers: Sequence[Scribe], page: int = 50
             more = answer["more"]
         counted.append(rows)
 
-    before, begun = cpu(process), time.perf_counter()
-    with concurrent.futures.ThreadPoolExecutor(len(readers)) as pool:
-        list(pool.map(read, readers))
-    wall, used, records = time.perf_counter() - begun, cpu(process) - before, sum(counted)
-    ordered = sorted(latencies)
-    return Measured(records, used / records * 1e6, records / wall, ordered[int(len(ordered) * 0.99)] * 1e3)
+    return _measure(process, lambda: _together(read, readers), latencies, lambda: sum(counted))
 
 
 def now() -> datetime:

@@ -8,11 +8,8 @@ a start that was interrupted leaves nothing half seeded.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 
 import httpx
 

@@ -32,8 +32,10 @@ SECURITY_SCHEMES = {
 
 def _marked(view: View, guard: str, posts: frozenset[Post]) -> View:
     """Puts the guard on the view, for the document and for the test that asks every route as every post."""
-    security = [{name: []} for name in {OPEN: (), SESSION: (SESSION, KEY)}.get(guard, (guard,))]
-    required = [{key: [] for each in security for key in each}] if security else []
+    security: list[dict[str, list[str]]] = [
+        {name: []} for name in {OPEN: (), SESSION: (SESSION, KEY)}.get(guard, (guard,))
+    ]
+    required: list[dict[str, list[str]]] = [{key: [] for each in security for key in each}] if security else []
     view._apidoc = {**getattr(view, "_apidoc", {})}  # type: ignore[attr-defined]
     view._apidoc["manual_doc"] = {**view._apidoc.get("manual_doc", {}), "security": required}  # type: ignore[attr-defined]
     view.guard, view.posts = guard, posts  # type: ignore[attr-defined]

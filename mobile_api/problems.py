@@ -83,6 +83,6 @@ def register(app: Flask) -> None:
     app.register_error_handler(Problem, answer)
 
     @app.errorhandler(Exception)
-    def fault(error: Exception) -> Response:
+    def fault(_error: Exception) -> Response:
         _log.exception("fault", path=request.path, method=request.method)
         return answer(Problem("server.fault"))

@@ -27,7 +27,7 @@ blueprint = Blueprint("sync", __name__, url_prefix="/v1/sync", description="Oper
 class Cursors(fields.Field[dict[str, int]]):
     """Partition → sequence number, in one pass: a terminal sends hundreds of them with every pull."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, int]:
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, int]:  # noqa: ARG002
         if type(value) is not dict or len(value) > _MOST_PARTITIONS:
             raise ValidationError("Not cursors by partition.")
         for partition, cursor in value.items():

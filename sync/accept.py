@@ -70,7 +70,7 @@ class Envelope(Schema):
     anchor = fields.Nested(_Anchor, required=True)
     signoff = fields.Nested(_Signoff, required=True, allow_none=True)
     attachments = listed(_digest(), 16)
-    fields = fields.Dict(required=True)
+    fields = fields.Dict(required=True)  # type: ignore[assignment] # the protocol's word; marshmallow keeps them apart
 
 
 _ENVELOPE = Acceptor(Envelope)

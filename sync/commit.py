@@ -107,7 +107,7 @@ class Commits:
             for job in jobs:
                 self._run([job])
             return
-        except BaseException as fault:
+        except BaseException as fault:  # noqa: BLE001 - it is raised in each job's own thread
             for job in jobs:
                 job.error = fault
             return
@@ -127,7 +127,7 @@ class Commits:
                     return
                 job.faulty.add(last)
                 continue
-            except BaseException as fault:
+            except BaseException as fault:  # noqa: BLE001 - it is raised in the job's own thread
                 job.error = fault
                 return
             if isinstance(answer, Problem) or len(answer.outcomes) < job.upto:

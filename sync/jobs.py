@@ -102,7 +102,9 @@ class Chains:
             return Part(end, [], operations) if continues else Problem("chain.fork", n=first)
         return self._overlap(transaction, job, end, operations)
 
-    def _overlap(self, transaction: Transaction, job: Job, end: Terminal, operations: list[Operation]) -> Part | Problem:
+    def _overlap(
+        self, transaction: Transaction, job: Job, end: Terminal, operations: list[Operation]
+    ) -> Part | Problem:
         first = operations[0].frame.n
         key = {"f": job.facility, "t": job.terminal, "i": job.incarnation}
         rows = self._known.all(transaction.connection, key | {"first": first - 1, "last": operations[-1].frame.n})

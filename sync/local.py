@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+
 from backend.audit.log import anchor_of
 from backend.identity import facilities, sessions
 from backend.identity.officers import Officer
@@ -66,9 +67,7 @@ class Desk:
             built.append(self._acceptance.accept(Frame(n, prior, raw), end.terminal, end.incarnation))
         return built
 
-    def _say(
-        self, end: Terminal, n: int, who: tuple[str, str], act: Act, anchor: dict[str, Any]
-    ) -> dict[str, Any]:
+    def _say(self, end: Terminal, n: int, who: tuple[str, str], act: Act, anchor: dict[str, Any]) -> dict[str, Any]:
         now = self._door.clock.now()
         return {
             "op": uuid7(now),

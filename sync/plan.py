@@ -66,7 +66,7 @@ class _View:
 
 
 class Planner:
-    """Plans one transaction of one facility. ``seq`` and ``position`` are the last sequence number and the next leaf."""
+    """Plans one transaction of a facility. ``seq`` is the last sequence number, ``position`` that of the next leaf."""
 
     def __init__(self, facility: str, state: State, seq: int, position: int, now: int) -> None:
         self._facility = facility
@@ -134,7 +134,7 @@ class Planner:
         )  # fmt: skip
         try:
             return verb.judge(deed, head, _View(self._state, session))
-        except Exception:
+        except Exception:  # noqa: BLE001 - a fault in one kind's rules must not cost another operation
             _log.exception("judge failed", kind=kind.name, verb=said["verb"], op=said["op"])
             return Problem("server.fault")
 
@@ -176,9 +176,9 @@ class Planner:
             }
         )
         owner = before.terminal if before else origin.terminal
-        head = Head(
-            said["record"], kind.name, version, self.seq, ruling.partition, ruling.place, ruling.state, owner, body, ruling.doc
-        )  # fmt: skip
+        place, state = ruling.place, ruling.state
+        partition = ruling.partition
+        head = Head(said["record"], kind.name, version, self.seq, partition, place, state, owner, body, ruling.doc)
         self._enter(before, head)
         return head
 

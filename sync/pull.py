@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 from sqlalchemy import Connection, bindparam, select
@@ -35,7 +36,7 @@ class Puller:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._scopes = Scopes(store)
-        here = bindparam("f")
+        here: Any = bindparam("f")
         facility = select(_F.seq, _F.epoch, _F.head).where(_F.facility == here)
         named = store.among(_P.partition, "names")
         news = select(_P.partition, _P.seq, _P.count).where(_P.facility == here, named)
@@ -65,9 +66,7 @@ class Puller:
         found = [News(row.partition, cursors.get(row.partition, 0), row.seq, row.count) for row in rows]
         return sorted((n for n in found if n.newest > n.cursor), key=lambda n: (n.cursor, n.partition))
 
-    def _page(
-        self, connection: Connection, facility: str, news: list[News], limit: int
-    ) -> tuple[list[bytes], bool]:
+    def _page(self, connection: Connection, facility: str, news: list[News], limit: int) -> tuple[list[bytes], bool]:
         """Partitions whole while they fit, asked for together; one that may not fit is asked for alone and cut."""
         parts: list[bytes] = []
         left, rest = limit, news

@@ -35,9 +35,8 @@ class Pusher:
         frames = _frames(body)
         _check(claims, facility, frames)
         operations = [self._acceptance.accept(frame, claims.terminal, claims.incarnation) for frame in frames]
-        job = Job(
-            facility, claims.terminal, claims.incarnation, lambda end: operations, claims.prior, claims.captured
-        )  # fmt: skip
+        here = (facility, claims.terminal, claims.incarnation)
+        job = Job(*here, lambda _end: operations, claims.prior, claims.captured)
         return _document(claims, self._commits.submit(job))
 
     def _key(self, terminal: str) -> tuple[str, ec.EllipticCurvePublicKey]:

@@ -45,10 +45,12 @@ class Reader:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._anchors: dict[tuple[str, Anchor], tuple[bytes, int]] = {}
-        here = bindparam("f")
+        here: Any = bindparam("f")
         heads = select(tables.records).where(_R.facility == here, store.among(_R.id, "ids"))
         fates = select(_O.op, _O.status).where(_O.facility == here, store.among(_O.op, "ids"))
-        anchor = select(_H.root, _H.at).where(_H.facility == here, _H.epoch == bindparam("e"), _H.size == bindparam("s"))
+        anchor = select(_H.root, _H.at).where(
+            _H.facility == here, _H.epoch == bindparam("e"), _H.size == bindparam("s")
+        )
         self._heads, self._fates, self._anchor = map(store.prepare, (heads, fates, anchor))
         self._sessions = sessions.Several(store)
         self._occupancy = Occupancy(store)

@@ -14,7 +14,9 @@ THREADS = 32
 BACKLOG = 2048
 
 
-def command(port: int, *, host: str = "127.0.0.1", processes: int = 1, tls: tuple[Path, Path] | None = None) -> list[str]:
+def command(
+    port: int, *, host: str = "127.0.0.1", processes: int = 1, tls: tuple[Path, Path] | None = None
+) -> list[str]:
     """The command line of the server. `tls`: certificate chain and key."""
     line = [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "wsgi:serve", "--host", host]
     line += ["--port", str(port), "--workers", str(processes), "--blocking-threads", str(THREADS)]

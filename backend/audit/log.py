@@ -18,7 +18,7 @@ HEAD_TYPE = "roundsman-head+jwt"
 
 
 def append(transaction: Transaction, act: str, facts: Mapping[str, Any]) -> int:
-    """Adds one leaf and returns its position. ``act`` names what happened; ``facts`` are ids, digests and times only."""
+    """Adds one leaf and returns its position. ``act`` names what happened; ``facts`` are ids, digests and times."""
     position = transaction.tree.size + len(transaction.leaves)
     transaction.leaves.append(leaf(act, to_text(transaction.now), facts))
     return position
@@ -50,7 +50,6 @@ class HeadSealer:
 def read_head(token: str, key: ec.EllipticCurvePublicKey) -> dict[str, Any]:
     """``{facility, epoch, size, root, at}`` of a signed head. Raises ValueError."""
     return Jws(token).verify(key, HEAD_TYPE)
-
 
 
 def anchor_of(token: str) -> dict[str, Any]:

@@ -49,7 +49,9 @@ def verify(store: Store, facility: str, key: ec.EllipticCurvePublicKey, witness:
     Raises Broken, and LookupError for an unknown facility.
     """
     with store.reading() as connection:
-        state = connection.execute(select(tables.facilities).where(tables.facilities.c.facility == facility)).one_or_none()
+        state = connection.execute(
+            select(tables.facilities).where(tables.facilities.c.facility == facility)
+        ).one_or_none()
         if state is None:
             raise LookupError(facility)
         claimed = _head(state.head, key, facility)
@@ -127,9 +129,7 @@ def _check_witness(head: dict[str, Any], epoch: int, size: int, roots: dict[int,
         raise Broken(f"the log is not the one whose head of {head['size']} leaves is kept beside the database")
 
 
-def _check_operations(
-    connection: Connection, facility: str, told: dict[tuple[str, int, int], dict[str, Any]]
-) -> int:
+def _check_operations(connection: Connection, facility: str, told: dict[tuple[str, int, int], dict[str, Any]]) -> int:
     """Every operation's bytes lie on its terminal's chain, and they and its outcome are what its leaf says."""
     prior: dict[tuple[str, int], tuple[int, bytes]] = {}
     thumbprints = _thumbprints(connection, facility)

@@ -128,14 +128,14 @@ class PushClaim:
         """What the proof says, signed by the terminal's key. Raises Problem ``proof.invalid``."""
         try:
             claims = self._jws.verify(key, _PUSH)
-            said = PushProof(
+            incarnation, first, count = (_whole(claims[name]) for name in ("incarnation", "first", "count"))
+            prior, last = (unhash(_word(claims[name])) for name in ("prior", "last"))
+            facility, terminal, captured = (
                 _word(claims["facility"]),
                 _word(claims["terminal"]),
-                *(_whole(claims[name]) for name in ("incarnation", "first", "count")),
-                unhash(_word(claims["prior"])),
-                unhash(_word(claims["last"])),
                 _whole(claims["captured"]),
             )
+            said = PushProof(facility, terminal, incarnation, first, count, prior, last, captured)
         except (ValueError, KeyError):
             raise Problem("proof.invalid", "Roundsman-Proof") from None
         if said.terminal != self.terminal:

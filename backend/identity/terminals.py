@@ -118,7 +118,9 @@ def enrol(door: Door, code: str, label: str, jwk: dict[str, str]) -> Terminal:
     """
     codes, key = tables.enrolment_codes, thumbprint(jwk)
     with door.store.reading() as connection:
-        facility = connection.execute(select(codes.c.facility).where(codes.c.digest == _digest(code))).scalar_one_or_none()
+        facility = connection.execute(
+            select(codes.c.facility).where(codes.c.digest == _digest(code))
+        ).scalar_one_or_none()
     if facility is None:
         raise Problem("code.invalid", "code")
 

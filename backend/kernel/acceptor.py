@@ -79,7 +79,7 @@ def _field(field: fields.Field[Any]) -> Check | None:
     def accept(value: Any) -> bool:
         if value is None:
             return nullable
-        return first(value) and all([check(value) for check in rest])
+        return first(value) and all(check(value) for check in rest)
 
     return accept
 
@@ -138,4 +138,3 @@ class Acceptor:
         if not isinstance(document, dict):
             return {"_schema": ["Not an object."]}
         return self._schema.validate(document)
-

@@ -58,7 +58,7 @@ def read(body: bytes) -> list[Frame]:
     while at < len(body):
         end = body.find(b"\n", at, at + _HEADER)
         try:
-            number, claimed, length = body[at:end].split(b" ") if end > 0 else ()
+            number, claimed, length = body[at : max(end, at)].split(b" ")
             n, size = _whole(number, 2**53 - 1), _whole(length, MAX_OPERATION)
             frame = Frame(n, unhash(claimed.decode("ascii")), body[end + 1 : end + 1 + size])
         except ValueError:

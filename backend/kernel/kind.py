@@ -124,6 +124,11 @@ class Ruling:
 Judge = Callable[[Deed, Head | None, Known], "Ruling | Problem"]
 
 
+def needs_nothing(_fields: Mapping[str, Any], _head: Head | None) -> Needs:
+    """For verbs that are judged by the operation and its record alone."""
+    return Needs()
+
+
 @dataclass(frozen=True, slots=True)
 class Verb:
     """One thing that may be done to a record of a kind."""
@@ -133,7 +138,7 @@ class Verb:
     text: Text
     creates: bool = False
     signoff: bool = False
-    needs: Callable[[Mapping[str, Any], Head | None], Needs] = lambda fields, head: Needs()
+    needs: Callable[[Mapping[str, Any], Head | None], Needs] = needs_nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""One folder a record kind. A folder's ``KINDS`` is all that anyone else takes from it; folders never import each other."""
+"""One folder a record kind. Its ``KINDS`` is all that anyone else takes from it; folders never import each other."""

@@ -148,4 +148,8 @@ class Door:
         self._leaves.many(connection, [key | {"position": position, "body": body} for position, body in new])
         self._heads.run(connection, key | {"size": tree.size, "root": root, "at": transaction.now})
         saved = {"epoch": tree.epoch, "seq": transaction.seq, "size": tree.size, "peaks": b"".join(tree.peaks)}
-        self._save.run(connection, {f"new_{name}": value for name, value in (saved | {"head": tree.head}).items()} | {"f": transaction.facility})
+        self._save.run(
+            connection,
+            {f"new_{name}": value for name, value in (saved | {"head": tree.head}).items()}
+            | {"f": transaction.facility},
+        )

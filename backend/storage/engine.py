@@ -18,7 +18,20 @@ from typing import Any
 
 import orjson
 import psycopg
-from sqlalchemy import Column, ColumnElement, Connection, Engine, Table, any_, bindparam, create_engine, event, exc, func, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    any_,
+    bindparam,
+    create_engine,
+    event,
+    exc,
+    func,
+    select,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.types import Text
@@ -108,12 +121,12 @@ class Store:
     def writing(self) -> Iterator[Connection]:
         """One write transaction; commits at the end of the block unless it raises.
 
-        Raises Refused, and Problem ``server.busy`` when the database is out of reach, full or locked: nothing was written then, or,
-        after a commit whose answer was lost, everything; a resend finds out which.
+        Raises Refused, and Problem ``server.busy`` when the database is out of reach, full or locked: nothing was
+        written then, or, after a commit whose answer was lost, everything; a resend finds out which.
         """
-        with self._lock.held() if self._lock else contextlib.nullcontext(), _translated():
-            with self._writer.connect() as connection, connection.begin():
-                yield connection
+        turn = self._lock.held() if self._lock else contextlib.nullcontext()
+        with turn, _translated(), self._writer.connect() as connection, connection.begin():
+            yield connection
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -143,7 +156,7 @@ class Store:
         return orjson.dumps(list(values)).decode() if self.sqlite else list(values)
 
 
-class Refused(Exception):  # noqa: N818 - says what happened
+class Refused(Exception):
     """The database refused a statement that can never succeed: a key that is taken, a value that it cannot hold."""
 
 

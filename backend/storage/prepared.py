@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, Dialect, Table, insert
 from sqlalchemy.sql import ClauseElement
@@ -77,7 +77,10 @@ def _arranger(positions: Sequence[str] | None, fixed: Parameters) -> Callable[[P
 
 
 def _row_type(columns: list[str]) -> Callable[[Iterable[Any]], Any]:
-    return namedtuple("Row", columns)._make if columns else tuple  # noqa: PYI024 - its fields are known at run time
+    if not columns:
+        return tuple
+    made: Any = namedtuple("Row", columns)  # type: ignore[misc] # noqa: PYI024 - its fields are known at run time
+    return cast("Callable[[Iterable[Any]], Any]", made._make)
 
 
 def insertion(table: Table, dialect: Dialect) -> Prepared:

@@ -1,4 +1,4 @@
-"""The ``flask`` commands, a file a group. One that writes takes its turn at the store's lock beside a running server."""
+"""The ``flask`` commands, a file a group. One that writes takes its turn at the store's lock beside a server."""
 
 from flask import Flask
 

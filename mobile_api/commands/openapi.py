@@ -27,8 +27,8 @@ def errors_document() -> str:
         for e in CATALOGUE.values()
     ]
     head = (
-        "# Problems\n\nMade by `make docs` from `backend/kernel/problems.py`. A problem answers a request with its status, "
-        "or stands\ninside an operation's outcome; then its status says nothing.\n\n"
+        "# Problems\n\nMade by `make docs` from `backend/kernel/problems.py`. A problem answers a request with its "
+        "status, or stands\ninside an operation's outcome; then its status says nothing.\n\n"
         "| code | status | 中文 | English | detail |\n|---|---|---|---|---|\n"
     )
     return head + "\n".join(rows) + "\n"

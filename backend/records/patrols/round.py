@@ -9,7 +9,18 @@ from marshmallow import Schema
 
 from backend.domain.posts import Post
 from backend.kernel.kind import (
-    Compartment, Deed, Head, Kind, Known, Mark, Needs, Policy, Ruling, Text, Verb, lateness,
+    Compartment,
+    Deed,
+    Head,
+    Kind,
+    Known,
+    Mark,
+    Needs,
+    Policy,
+    Ruling,
+    Text,
+    Verb,
+    lateness,
 )  # fmt: skip
 from backend.kernel.problems import Problem
 from backend.records.forms import choice, listed, reference, whole, word

@@ -10,7 +10,18 @@ from marshmallow import Schema, fields
 
 from backend.domain.posts import Post
 from backend.kernel.kind import (
-    Compartment, Deed, Head, Kind, Known, Mark, Needs, Policy, Ruling, Text, Verb, lateness,
+    Compartment,
+    Deed,
+    Head,
+    Kind,
+    Known,
+    Mark,
+    Needs,
+    Policy,
+    Ruling,
+    Text,
+    Verb,
+    lateness,
 )  # fmt: skip
 from backend.kernel.problems import Problem
 from backend.records.forms import choice, reference, whole, word
@@ -61,7 +72,12 @@ def _record(deed: Deed, _head: Head | None, known: Known) -> Ruling | Problem:
     unexplained = said["tag"] is None or (said["cell"] is not None and said["cell"]["observation"] == "other")
     if unexplained and said["note"] is None:
         return Problem("field.missing", "fields.note")
-    marks = lateness(deed) + _of_round(deed, round_, place) + _of_tag(said["tag"], place) + _of_cell(said["cell"], place, known)
+    marks = (
+        lateness(deed)
+        + _of_round(deed, round_, place)
+        + _of_tag(said["tag"], place)
+        + _of_cell(said["cell"], place, known)
+    )
     return Ruling(said, f"place/{place.id}/{Compartment.BASE}", "recorded", place.id, marks)
 
 

@@ -1,0 +1,33 @@
+"""`make docs`: writes again what is made from the code, and nothing else."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import orjson
+
+from backend.settings import Settings
+from mobile_api.commands.openapi import errors_document, openapi_document
+from tools.transcript import write_into
+from tools.vectors import make
+from wsgi import create_app
+
+ROOT = Path(__file__).resolve().parent.parent
+VECTORS = ROOT / "tests" / "vectors" / "protocol.json"
+README = ROOT / "README.md"
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        app = create_app(Settings.read({"ROUNDSMAN_DATA": folder}))
+        with app.app_context():
+            (ROOT / "docs" / "openapi.json").write_bytes(openapi_document())
+            (ROOT / "docs" / "errors.md").write_text(errors_document(), encoding="utf-8")
+    kept = orjson.loads(VECTORS.read_bytes()) if VECTORS.exists() else {}
+    VECTORS.write_bytes(orjson.dumps(make(kept), option=orjson.OPT_INDENT_2) + b"\n")
+    write_into(README)
+
+
+if __name__ == "__main__":
+    main()
