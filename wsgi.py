@@ -9,6 +9,7 @@ import sys
 
 import structlog
 from flask import Flask
+from flask.json.provider import DefaultJSONProvider
 
 from backend.audit.log import HeadSealer
 from backend.identity.keyring import Keyring
@@ -32,6 +33,15 @@ from sync.local import Desk
 from sync.pull import Puller
 from sync.push import Pusher
 from tasks import schedule
+
+
+class PlainJson(DefaultJSONProvider):
+    """Compact answers in the order in which they were written, Chinese as it is."""
+
+    ensure_ascii = False
+    sort_keys = False
+    compact = True
+
 
 BLUEPRINTS = (health, terminals, sessions, sync, kinds_api, audit)
 
@@ -72,6 +82,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
         OPENAPI_URL_PREFIX="/v1",
         MAX_CONTENT_LENGTH=MAX_BODY,
     )
+    app.json = PlainJson(app)
     app.extensions[EXTENSION] = make_services(settings, clock or SystemClock())
     api = problems.ProblemApi(app, spec_kwargs={"components": {"securitySchemes": guard.SECURITY_SCHEMES}})
     for module in BLUEPRINTS:

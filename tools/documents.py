@@ -9,13 +9,12 @@ import orjson
 
 from backend.settings import Settings
 from mobile_api.commands.openapi import errors_document, openapi_document
-from tools.transcript import write_into
+from tools import exchange, transcript
 from tools.vectors import make
 from wsgi import create_app
 
 ROOT = Path(__file__).resolve().parent.parent
 VECTORS = ROOT / "tests" / "vectors" / "protocol.json"
-README = ROOT / "README.md"
 
 
 def main() -> None:
@@ -26,7 +25,8 @@ def main() -> None:
             (ROOT / "docs" / "errors.md").write_text(errors_document(), encoding="utf-8")
     kept = orjson.loads(VECTORS.read_bytes()) if VECTORS.exists() else {}
     VECTORS.write_bytes(orjson.dumps(make(kept), option=orjson.OPT_INDENT_2) + b"\n")
-    write_into(README)
+    exchange.write_into(ROOT / "docs" / "protocol.md")
+    transcript.write_into(ROOT / "README.md")
 
 
 if __name__ == "__main__":

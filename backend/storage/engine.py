@@ -12,6 +12,7 @@ import fcntl
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ from backend.storage.prepared import Prepared, insertion
 
 RETRY_AFTER = 2
 _LOCK_WAIT_MS = 10_000
+_LOCK_POLL = 0.002
 
 
 def sqlite_url(path: Path) -> str:
@@ -56,12 +58,28 @@ class FileLock:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        with self._lock:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        """Raises Problem ``server.busy`` when the turn does not come: whoever has it may be stopped for good."""
+        until = time.monotonic() + _LOCK_WAIT_MS / 1000
+        if not self._lock.acquire(timeout=_LOCK_WAIT_MS / 1000):
+            raise Problem("server.busy", retry_after=RETRY_AFTER)
+        try:
+            self._take(until)
             try:
                 yield
             finally:
                 fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        finally:
+            self._lock.release()
+
+    def _take(self, until: float) -> None:
+        while True:
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    raise Problem("server.busy", retry_after=RETRY_AFTER) from None
+                time.sleep(_LOCK_POLL)
 
     def close(self) -> None:
         os.close(self._descriptor)
@@ -74,6 +92,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
         "synchronous=FULL",
         f"busy_timeout={_LOCK_WAIT_MS}",
         "cache_size=-8192",
+        "mmap_size=1073741824",
         "journal_size_limit=67108864",
         "wal_autocheckpoint=4000",
     ):
@@ -82,7 +101,8 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get("writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    driver: Any = connection.connection.driver_connection
+    driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN").close()
 
 
 def _make_engine(url: str) -> Engine:
@@ -110,9 +130,12 @@ class Store:
         self._writer = self.engine.execution_options(writes=True)
         snapshot = {} if self.sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         self._reader = self.engine.execution_options(**snapshot)
+        self._kept: Connection | None = None
         self._lock = FileLock(Path(f"{self.engine.url.database}.lock")) if self.sqlite else None
 
     def close(self) -> None:
+        if self._kept is not None:
+            self._kept.close()
         self.engine.dispose()
         if self._lock is not None:
             self._lock.close()
@@ -125,8 +148,16 @@ class Store:
         written then, or, after a commit whose answer was lost, everything; a resend finds out which.
         """
         turn = self._lock.held() if self._lock else contextlib.nullcontext()
-        with turn, _translated(), self._writer.connect() as connection, connection.begin():
+        with turn, _translated(), self._write_connection() as connection, connection.begin():
             yield connection
+
+    def _write_connection(self) -> contextlib.AbstractContextManager[Connection]:
+        """SQLite's one writer keeps its connection, under the lock; PostgreSQL's many take theirs from the pool."""
+        if not self.sqlite:
+            return self._writer.connect()
+        if self._kept is None or self._kept.invalidated:
+            self._kept = self._writer.connect()
+        return contextlib.nullcontext(self._kept)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -1,7 +1,8 @@
 """The tables. The facility stands first in every key, so that PostgreSQL can be divided by it.
 
 Times are milliseconds since 1970 UTC. Ids are text; hashes are 32 raw bytes. Text compares by bytes everywhere
-(SQLite's BINARY, PostgreSQL's "C"), so that both engines sort alike.
+(SQLite's BINARY, PostgreSQL's "C"), so that both engines sort alike. Small rows that are found by their key alone stand
+in it (``sqlite_with_rowid=False``): a page less to write for each.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ facilities = Table(
     Column("size", BigInteger, nullable=False),
     Column("peaks", LargeBinary, nullable=False),
     _text("head"),
+    sqlite_with_rowid=False,
     comment="One row a facility: its counters, the Merkle log's peaks and signed head; server: the server's own "
     "terminal in it. The row's lock is the facility's write lock.",
 )
@@ -43,6 +45,7 @@ leaves = Table(
     Column("epoch", Integer, primary_key=True),
     Column("position", BigInteger, primary_key=True),
     Column("body", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
     comment="The Merkle log: the bytes that are hashed, in order.",
 )
 
@@ -54,6 +57,7 @@ tree_heads = Table(
     Column("size", BigInteger, primary_key=True),
     Column("root", LargeBinary(32), nullable=False),
     _time("at"),
+    sqlite_with_rowid=False,
     comment="Every head that was signed: what an operation's anchor is looked up in.",
 )
 
@@ -189,5 +193,6 @@ partitions = Table(
     _text("partition", key=True),
     Column("seq", BigInteger, nullable=False),
     Column("count", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
     comment="Each partition's newest sequence number and how many records it has: a pull asks only those with news.",
 )

@@ -8,6 +8,7 @@ from typing import Any
 from marshmallow import Schema
 
 from backend.domain.posts import Post
+from backend.kernel.clock import to_text
 from backend.kernel.kind import (
     Compartment,
     Deed,
@@ -57,7 +58,7 @@ def _open(deed: Deed, _head: Head | None, known: Known) -> Ruling | Problem:
         return Problem("reference.unknown", "fields.area")
     alone = known.posts() <= {Post.AUX} and not deed.fields["companions"]
     marks = (Mark("auxiliary.alone", "P07"),) if alone else ()
-    doc = {**deed.fields, "opened_at": deed.observed_at, "result": None, "reason": None, "visits": None}
+    doc = {**deed.fields, "opened_at": to_text(deed.observed_at), "result": None, "reason": None, "visits": None}
     return Ruling(doc, _partition(area.id), "open", area.id, lateness(deed) + marks)
 
 

@@ -47,6 +47,7 @@ def upgrade() -> None:
         sa.Column("peaks", sa.LargeBinary(), nullable=False),
         sa.Column("head", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("facility"),
+        sqlite_with_rowid=False,
         comment="One row a facility: its counters, the Merkle log's peaks and signed head; server: the server's own terminal in it. The row's lock is the facility's write lock.",
     )
     op.create_table(
@@ -56,6 +57,7 @@ def upgrade() -> None:
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("facility", "epoch", "position"),
+        sqlite_with_rowid=False,
         comment="The Merkle log: the bytes that are hashed, in order.",
     )
     op.create_table(
@@ -97,6 +99,7 @@ def upgrade() -> None:
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("count", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("facility", "partition"),
+        sqlite_with_rowid=False,
         comment="Each partition's newest sequence number and how many records it has: a pull asks only those with news.",
     )
     op.create_table(
@@ -160,6 +163,7 @@ def upgrade() -> None:
         sa.Column("root", sa.LargeBinary(length=32), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("facility", "epoch", "size"),
+        sqlite_with_rowid=False,
         comment="Every head that was signed: what an operation's anchor is looked up in.",
     )
     op.create_table(
