@@ -28,69 +28,64 @@ BUSY_SECONDS = 30  # how long a second process on the same file waits for the fi
 migrations = Migrations("headless")
 
 
+Columns = dict[str, type]
+
+_IDENTITY: Columns = {
+    "id": int,
+    "code": str,
+    "pem": str,
+    "server": str,
+    "label": str,
+    "facility": str,
+    "terminal": str,
+    "incarnation": int,
+    "genesis": str,
+    "server_key": str,
+    "reader": str,
+    "frozen": str,
+}
+_SESSIONS: Columns = {
+    "session": str,
+    "officer": str,
+    "number": str,
+    "name": str,
+    "posts": str,
+    "token": str,
+    "expires_at": str,
+    "current": int,
+}
+_QUEUE: Columns = {
+    "n": int,
+    "op": str,
+    "kind": str,
+    "verb": str,
+    "record": str,
+    "officer": str,
+    "raw": bytes,
+    "hash": str,
+    "status": str,
+    "epoch": int,
+    "outcome": str,
+}
+_ROWS: Columns = {"id": str, "kind": str, "version": int, "seq": int, "partition": str, "body": str}
+_HEADS: Columns = {"id": int, "epoch": int, "size": int, "root": str, "at": str, "jws": str}
+
+
 @migrations()
 def first(db: Database) -> None:
     """The tables of version 1."""
-    db.table("identity").create(
-        {
-            "id": int,
-            "code": str,
-            "pem": str,
-            "server": str,
-            "label": str,
-            "facility": str,
-            "terminal": str,
-            "incarnation": int,
-            "genesis": str,
-            "server_key": str,
-            "reader": str,
-            "frozen": str,
-        },
-        pk="id",
-        not_null={"code", "pem", "server"},
-    )
-    db.table("sessions").create(
-        {
-            "session": str,
-            "officer": str,
-            "number": str,
-            "name": str,
-            "posts": str,
-            "token": str,
-            "expires_at": str,
-            "current": int,
-        },
-        pk="session",
-    )
-    queue = db.table("queue").create(
-        {
-            "n": int,
-            "op": str,
-            "kind": str,
-            "verb": str,
-            "record": str,
-            "officer": str,
-            "raw": bytes,
-            "hash": str,
-            "status": str,
-            "epoch": int,
-            "outcome": str,
-        },
-        pk="n",
-        not_null={"op", "kind", "verb", "record", "officer", "raw", "hash", "status"},
-        defaults={"status": "waiting"},
-    )
+    db.table("identity").create(_IDENTITY, pk="id", not_null={"code", "pem", "server"})
+    db.table("sessions").create(_SESSIONS, pk="session")
+    known = set(_QUEUE) - {"n", "epoch", "outcome"}
+    queue = db.table("queue").create(_QUEUE, pk="n", not_null=known, defaults={"status": "waiting"})
     queue.create_index(["op"], unique=True)
-    queue.create_index(["record"])
-    queue.create_index(["kind"])
-    queue.create_index(["status"])
+    for column in ("record", "kind", "status"):
+        queue.create_index([column])
     db.table("cursors").create({"partition": str, "seq": int}, pk="partition")
-    rows = db.table("rows").create(
-        {"id": str, "kind": str, "version": int, "seq": int, "partition": str, "body": str}, pk="id"
-    )
-    rows.create_index(["partition"])
-    rows.create_index(["kind"])
-    db.table("heads").create({"id": int, "epoch": int, "size": int, "root": str, "at": str, "jws": str}, pk="id")
+    rows = db.table("rows").create(_ROWS, pk="id")
+    for column in ("partition", "kind"):
+        rows.create_index([column])
+    db.table("heads").create(_HEADS, pk="id")
 
 
 @dataclass(frozen=True)

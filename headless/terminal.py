@@ -202,37 +202,36 @@ class Terminal:
         if officer is None or session is None:
             current = self._session()
             officer, session = officer or current.officer, session or current.session
-        identity = self.store.identity()
-        op = chain.uuid7()
-        now = self.clock.now()
+        identity, op = self.store.identity(), chain.uuid7()
+        said = {
+            "kind": kind,
+            "schema": schema,
+            "verb": verb,
+            "record": record,
+            "base": base,
+            "officer": officer,
+            "session": session,
+            "signoff": signoff,
+            "attachments": list(attachments),
+            "fields": fields,
+        }
 
         def build(place: Place) -> bytes:
-            return chain.canonical(
-                {
-                    "op": op,
-                    "terminal": identity.terminal,
-                    "incarnation": identity.incarnation,
-                    "n": place.n,
-                    "kind": kind,
-                    "schema": schema,
-                    "verb": verb,
-                    "record": record,
-                    "base": base,
-                    "after": _after(after or (), place.previous),
-                    "officer": officer,
-                    "session": session,
-                    "observed_at": chain.rfc3339(observed_at or now),
-                    "recorded_at": chain.rfc3339(now),
-                    "clock": {"boot": self.clock.boot, "monotonic": self.clock.monotonic()},
-                    "anchor": place.anchor.anchor(),
-                    "signoff": signoff,
-                    "attachments": list(attachments),
-                    "fields": fields,
-                }
-            )
+            where = {"op": op, "terminal": identity.terminal, "incarnation": identity.incarnation, "n": place.n}
+            needed = {"after": _after(after or (), place.previous), "anchor": place.anchor.anchor()}
+            return chain.canonical(where | said | needed | self._times(observed_at))
 
         self.store.enqueue(op, kind, verb, record, officer, build)
         return op
+
+    def _times(self, observed_at: datetime | None) -> dict[str, Any]:
+        """The device's clocks at this moment. Read while the number is given, so that they rise with the numbers."""
+        now = self.clock.now()
+        return {
+            "observed_at": chain.rfc3339(observed_at or now),
+            "recorded_at": chain.rfc3339(now),
+            "clock": {"boot": self.clock.boot, "monotonic": self.clock.monotonic()},
+        }
 
     # Push
 

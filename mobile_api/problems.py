@@ -12,7 +12,7 @@ from flask_smorest import Api
 from marshmallow import Schema, fields
 from werkzeug.exceptions import HTTPException
 
-from backend.kernel.problems import Problem, field_problems
+from backend.kernel.problems import MOST_FIELDS, Problem, field_problems
 
 _log = structlog.get_logger(__name__)
 _CODES = {
@@ -63,7 +63,7 @@ def _of_http(error: HTTPException) -> Problem:
     messages: Any = (getattr(error, "data", None) or {}).get("messages")
     if code != "request.invalid" or not isinstance(messages, dict):
         return Problem(code)
-    found = [problem for inner in messages.values() for problem in field_problems(inner)]
+    found = [problem for inner in messages.values() for problem in field_problems(inner)][:MOST_FIELDS]
     return Problem(code, found[0].field if found else None, errors=tuple(found))
 
 

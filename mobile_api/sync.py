@@ -87,7 +87,7 @@ def push() -> Response:
     if request.mimetype != FRAMES:
         raise UnsupportedMediaType
     if request.content_length is None or request.content_length > MAX_BODY:
-        raise Problem("body.too_large", limit=MAX_BODY)
+        raise Problem("batch.too_large", limit=MAX_BODY)
     body = services().pusher.push(request.headers.get("Roundsman-Proof"), request.get_data(cache=False))
     failpoints.hit("answer.before_send")
     return Response(body, mimetype="application/json")

@@ -13,7 +13,7 @@ from marshmallow import Schema, fields, validate
 
 from backend.kernel.acceptor import Acceptor
 from backend.kernel.clock import from_text
-from backend.kernel.framing import Frame
+from backend.kernel.framing import MAX_OPERATION, Frame
 from backend.kernel.ids import UUID7
 from backend.kernel.kind import Kind, Verb
 from backend.kernel.problems import Problem, of_fields
@@ -107,6 +107,8 @@ class Acceptance:
     def accept(self, frame: Frame, terminal: str, incarnation: int) -> Operation:
         """The operation in a frame of that terminal's push. Never raises: what is wrong is in the result."""
         try:
+            if len(frame.raw) > MAX_OPERATION:
+                raise Unreadable("length")
             said = read_object(frame.raw)
         except Unreadable as fault:
             return _quarantined(frame, Problem("operation.unreadable", reason=fault.reason))

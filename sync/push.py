@@ -49,7 +49,7 @@ class Pusher:
 
 def _frames(body: bytes) -> list[Frame]:
     if len(body) > framing.MAX_BODY:
-        raise Problem("body.too_large", limit=framing.MAX_BODY)
+        raise Problem("batch.too_large", limit=framing.MAX_BODY)
     try:
         frames = framing.read(body)
     except Malformed as fault:

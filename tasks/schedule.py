@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -15,6 +16,9 @@ HIGH_WATER_SECONDS = 15
 def start(store: Store, witness: Path) -> BackgroundScheduler:
     """Starts the schedule of a serving process; every process may have one, since its jobs may run twice."""
     scheduler = BackgroundScheduler(job_defaults={"coalesce": True, "max_instances": 1}, timezone="UTC")
-    scheduler.add_job(jobs.keep_high_water, "interval", seconds=HIGH_WATER_SECONDS, args=(store, witness))
+    at_once = datetime.now(UTC)
+    scheduler.add_job(
+        jobs.keep_high_water, "interval", seconds=HIGH_WATER_SECONDS, next_run_time=at_once, args=(store, witness)
+    )
     scheduler.start()
     return scheduler

@@ -20,7 +20,7 @@ def command(
     """The command line of the server. `tls`: certificate chain and key."""
     line = [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "wsgi:serve", "--host", host]
     line += ["--port", str(port), "--workers", str(processes), "--blocking-threads", str(THREADS)]
-    line += ["--backlog", str(BACKLOG), "--no-ws", "--http", "1", "--log-level", "warning"]
+    line += ["--backlog", str(BACKLOG), "--no-ws", "--http", "1", "--log-level", "error"]
     line += ["--respawn-failed-workers", "--workers-kill-timeout", "10s"]
     if tls is not None:
         line += ["--ssl-certificate", str(tls[0]), "--ssl-keyfile", str(tls[1])]

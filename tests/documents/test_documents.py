@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import orjson
@@ -36,6 +39,20 @@ def test_the_page_of_errors_is_the_catalogue(small: World) -> None:
 
     with small.app.app_context():
         assert (ROOT / "docs" / "errors.md").read_text(encoding="utf-8") == errors_document()
+
+
+def test_the_readmes_commands_for_a_facility_of_ones_own_run_as_they_stand(tmp_path: Path) -> None:
+    lines = re.findall(r"^    (flask .+)$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    here = Path(sys.executable).parent
+    environ = os.environ | {"PATH": f"{here}:{os.environ['PATH']}", "ROUNDSMAN_DATA": str(tmp_path)}
+    said = [
+        subprocess.run(
+            line, shell=True, cwd=ROOT, env=environ, input="a secret\na secret\n", capture_output=True, text=True
+        )
+        for line in lines
+    ]
+    assert [done.returncode for done in said] == [0, 0, 0], [done.stderr for done in said]
+    assert "KSS-01: epoch 1 holds" in said[2].stdout
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

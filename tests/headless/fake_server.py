@@ -1,7 +1,8 @@
 """A server of the protocol in memory, written from docs/protocol.md alone and sharing no code with `headless`.
 
 It is a second opinion on that page: signatures with `cryptography` only, JSON with the standard library. Each world
-(a path before /v1) is one facility of its own. `python fake_server.py` serves on a free port and prints it.
+(a path before /v1) is one facility of its own. As a program (`python -m tests.headless.fake_server`) it serves on a
+free port and prints it.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qs
 
-from fake_crypto import BadSignature, b64, digest, thumb, unb64, verified
-from fake_world import OPERATION_MAX, Failure, World, uuid7
+from tests.headless.fake_crypto import BadSignature, b64, digest, thumb, unb64, verified
+from tests.headless.fake_world import OPERATION_MAX, Failure, World, uuid7
 
 Environ = dict[str, Any]
 Start = Callable[..., Any]

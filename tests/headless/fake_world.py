@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from fake_crypto import Signer, b64, digest, merkle, unb64
-from fake_kinds import Refusal, State, applied, read_operation
+from tests.headless.fake_crypto import Signer, b64, digest, merkle, unb64
+from tests.headless.fake_kinds import Refusal, State, applied, read_operation
 
 OPERATION_MAX = 64 * 1024
+SECRET = "a secret for tests"
 
 
 def uuid7() -> str:
@@ -82,12 +83,12 @@ class World:
         self.kept = State()
         self.places: dict[str, str] = {}
         for code, kind, parent in (
-            ("W1", "ward", None),
-            ("101", "cell", "W1"),
-            ("102", "cell", "W1"),
-            ("K1", "checkpoint", "W1"),
-            ("W2", "ward", None),
-            ("201", "cell", "W2"),
+            ("W", "ward", None),
+            ("C1", "cell", "W"),
+            ("C2", "cell", "W"),
+            ("K", "checkpoint", "W"),
+            ("V", "ward", None),
+            ("D1", "cell", "V"),
         ):
             self._place(code, kind, parent)
         self.officers = {
@@ -96,10 +97,10 @@ class World:
                 "number": number,
                 "name": name,
                 "posts": ["PAT"],
-                "secret": "s3cret",
+                "secret": SECRET,
                 "wards": wards,
             }
-            for number, name, wards in (("100007", "王巡", ["W1"]), ("100008", "李控", ["W2"]))
+            for number, name, wards in (("PAT", "王巡", ["W"]), ("PAT2", "李控", ["V"]))
         }
 
     def _place(self, code: str, kind: str, parent: str | None) -> None:

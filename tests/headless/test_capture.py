@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from conftest import Line
-from fake_kinds import KEYS
-from fake_world import World
 
 from headless import NotSignedIn, Refused, Terminal, chain, patrol
+from tests.headless.fake_kinds import KEYS
+from tests.headless.fake_world import World
+from tests.headless.kit import OTHER_CODE, SECRET, Line
 
 
 def test_an_operation_has_all_keys_and_no_other(terminal: Terminal, world: World, line: Line) -> None:
@@ -115,13 +115,13 @@ def test_a_round_is_remembered_by_the_queue(terminal: Terminal, world: World) ->
     terminal.push()
     assert terminal.queue(record=refused)[0].status == "rejected"
     assert patrol.current_round(terminal) is None
-    round_id = patrol.open_round(terminal, world.places["W1"])
+    round_id = patrol.open_round(terminal, world.places["W"])
     assert patrol.current_round(terminal) == round_id
     cell: patrol.Cell = {"headcount": 3, "response": "moving", "observation": "asleep"}
-    patrol.visit(terminal, round_id, world.places["101"], tag=None, cell=cell, note="标签脱落")
-    terminal.sign_in("100008", "s3cret")
+    patrol.visit(terminal, round_id, world.places["C1"], tag=None, cell=cell, note="标签脱落")
+    terminal.sign_in("PAT2", SECRET)
     assert patrol.current_round(terminal) is None  # it is the other officer's
-    terminal.sign_in("100007", "s3cret")
+    terminal.sign_in("PAT", SECRET)
     patrol.close_round(terminal, round_id)
     assert patrol.current_round(terminal) is None
     open_, visit, close = [queued.operation for queued in terminal.queue()][1:]
@@ -132,12 +132,12 @@ def test_a_round_is_remembered_by_the_queue(terminal: Terminal, world: World) ->
 
 
 def test_work_on_another_terminals_round_needs_its_operation(terminal: Terminal, world: World, tmp_path: Path) -> None:
-    round_id = patrol.open_round(terminal, world.places["W1"])
+    round_id = patrol.open_round(terminal, world.places["W"])
     terminal.push()
     with Terminal(tmp_path / "second.db", "http://fake", transport=terminal._transport) as second:
-        second.enrol("0000-0000-000A", "PDA-08")
-        second.sign_in("100007", "s3cret")
+        second.enrol(OTHER_CODE, "PDA-08")
+        second.sign_in("PAT", SECRET)
         second.pull()
-        patrol.visit(second, round_id, world.places["K1"], tag=None, cell=None, note="标签脱落")
+        patrol.visit(second, round_id, world.places["K"], tag=None, cell=None, note="标签脱落")
         assert second.queue()[0].operation["after"] == [terminal.queue()[0].op]
         assert second.push()[0]["status"] == "applied"

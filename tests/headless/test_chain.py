@@ -8,16 +8,18 @@ import json
 import threading
 import uuid
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headless import chain
+from headless import chain, proof
 from headless.errors import Refused
 
 FACILITY, TERMINAL = "DEMO", "019aa000-0000-7000-8000-000000000001"
+VECTORS: dict[str, Any] = json.loads((Path(__file__).parents[1] / "vectors/protocol.json").read_text())
 THUMB = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"  # the example of RFC 7638 section 3.1
 
 
@@ -110,3 +112,23 @@ def test_times_have_three_decimals_in_utc() -> None:
     assert chain.rfc3339(moment.replace(microsecond=0)) == "2026-11-22T03:14:15.000Z"
     with pytest.raises(Refused):
         chain.rfc3339(datetime(2026, 11, 22))
+
+
+def test_the_protocols_vectors() -> None:
+    """The same file that the server and the terminal in the browser are held to."""
+    told = VECTORS["genesis"]
+    assert proof.thumbprint(VECTORS["jwk"]) == VECTORS["thumbprint"]
+    prior = chain.genesis(told["facility"], told["terminal"], told["incarnation"], VECTORS["thumbprint"])
+    assert prior == told["hash"]
+    operations = []
+    for each in VECTORS["chain"]:
+        raw = base64.b64decode(each["raw_base64"])
+        prior = chain.link(prior, each["n"], raw)
+        assert prior == each["hash"]
+        operations.append((each["n"], prior, raw))
+    assert chain.frames(operations) == base64.b64decode(VECTORS["frames"]["body_base64"])
+    signed = VECTORS["head"]
+    head = proof.verify_head(signed["jws"], signed["server_key"], signed["payload"]["facility"])
+    assert {name: getattr(head, name) for name in ("epoch", "size", "root", "at")} == {
+        name: signed["payload"][name] for name in ("epoch", "size", "root", "at")
+    }

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from conftest import CODE
 
 from headless.__main__ import main
+from tests.headless.kit import CODE, SECRET
 
 Run = Callable[..., str]
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nobody listens
@@ -24,7 +24,7 @@ def run(tmp_path: Path, server_url: str, request: pytest.FixtureRequest) -> Run:
 
     def call(*words: str, fails: bool = False, server: str = world) -> str:
         given = ["--db", str(tmp_path / "t.db"), "--server", server, *words]
-        result = CliRunner().invoke(main, given, env={"ROUNDSMAN_SECRET": "s3cret"})
+        result = CliRunner().invoke(main, given, env={"ROUNDSMAN_SECRET": SECRET})
         assert (result.exit_code != 0) == fails, result.output
         return result.output
 
@@ -34,18 +34,18 @@ def run(tmp_path: Path, server_url: str, request: pytest.FixtureRequest) -> Run:
 def test_a_round_without_signal(run: Run) -> None:
     assert "DEMO" in run("enrol", CODE, "--label", "PDA-07")
     assert "nobody" in run("status")
-    assert "nobody is signed in" in run("round", "open", "W1", fails=True)
-    assert "王巡" in run("sign-in", "100007")
+    assert "nobody is signed in" in run("round", "open", "W", fails=True)
+    assert "王巡" in run("sign-in", "PAT")
     assert "no places held" in run("places")
     assert "pulled 4 rows" in run("pull")
     assert "checkpoint" in run("places")
 
-    assert "no round is open" in run("round", "visit", "K1", "--tag", "04", fails=True)
-    assert "1 not yet known" in run("round", "open", "W1", server=NOWHERE)
-    assert "is open" in run("round", "open", "W1", fails=True)
+    assert "no round is open" in run("round", "visit", "K", "--tag", "04", fails=True)
+    assert "1 not yet known" in run("round", "open", "W", server=NOWHERE)
+    assert "is open" in run("round", "open", "W", fails=True)
     seen = ["--headcount", "4", "--response", "moving", "--observation", "asleep"]
-    run("round", "visit", "101", *seen, "--tag", "04A1", "--medium", "nfc", server=NOWHERE)
-    run("round", "visit", "K1", "--note", "标签脱落", server=NOWHERE)
+    run("round", "visit", "C1", *seen, "--tag", "04A1", "--medium", "nfc", server=NOWHERE)
+    run("round", "visit", "K", "--note", "标签脱落", server=NOWHERE)
     assert "2 visits" in run("round", "close", "--interrupted", "报警", server=NOWHERE)
 
     assert "stays queued" in run("push", fails=True, server=NOWHERE)
@@ -61,17 +61,17 @@ def test_a_round_without_signal(run: Run) -> None:
 
 def test_there_are_no_defaults_for_what_must_be_looked_at(run: Run) -> None:
     run("enrol", CODE, "--label", "PDA-07")
-    run("sign-in", "100007")
+    run("sign-in", "PAT")
     run("pull")
-    run("round", "open", "W1")
+    run("round", "open", "W")
     for words in (
-        ["101", "--tag", "04", "--headcount", "4", "--response", "moving"],
-        ["101", "--tag", "04"],
-        ["101", "--headcount", "4", "--response", "moving", "--observation", "asleep"],
-        ["101", "--tag", "04", "--headcount", "4", "--response", "moving", "--observation", "other"],
-        ["101", "--tag", "04", "--headcount", "201", "--response", "moving", "--observation", "asleep"],
-        ["101", "--tag", "04", "--headcount", "4", "--response", "fine", "--observation", "asleep"],
-        ["K1", "--tag", "04", "--headcount", "4"],
+        ["C1", "--tag", "04", "--headcount", "4", "--response", "moving"],
+        ["C1", "--tag", "04"],
+        ["C1", "--headcount", "4", "--response", "moving", "--observation", "asleep"],
+        ["C1", "--tag", "04", "--headcount", "4", "--response", "moving", "--observation", "other"],
+        ["C1", "--tag", "04", "--headcount", "D1", "--response", "moving", "--observation", "asleep"],
+        ["C1", "--tag", "04", "--headcount", "4", "--response", "fine", "--observation", "asleep"],
+        ["K", "--tag", "04", "--headcount", "4"],
         ["999", "--tag", "04"],
     ):
         run("round", "visit", *words, fails=True)
@@ -82,10 +82,10 @@ def test_refusals_are_shown_with_their_reason(run: Run) -> None:
     assert "code.invalid" in run("enrol", "1111-1111-1111", "--label", "PDA-07", fails=True)
     assert "not enrolled" in run("status", fails=True)
     run("enrol", CODE, "--label", "PDA-07")
-    assert "sign_in.failed" in run("sign-in", "100007", "--secret", "wrong", fails=True)
-    run("sign-in", "100007")
+    assert "sign_in.failed" in run("sign-in", "PAT", "--secret", "wrong", fails=True)
+    run("sign-in", "PAT")
     run("pull")
-    run("round", "open", "101")  # a cell is no ward: the server's business, and it says so
+    run("round", "open", "C1")  # a cell is no ward: the server's business, and it says so
     assert "rejected field.invalid fields.area" in run("push")
     assert "rejected" in run("outbox")
     assert "none open" in run("status")

@@ -6,10 +6,10 @@ import stat
 from pathlib import Path
 
 import pytest
-from conftest import CODE, HandClock, Line
-from fake_world import Failure, World
 
 from headless import Broken, NotEnrolled, NotSignedIn, Offline, Problem, Refused, Terminal
+from tests.headless.fake_world import Failure, World
+from tests.headless.kit import CODE, OTHER_CODE, SECRET, HandClock, Line
 
 
 def test_enrolment_computes_genesis_and_keeps_a_verified_head(fresh: Terminal, world: World) -> None:
@@ -38,7 +38,7 @@ def test_enrolling_again_with_the_same_code_asks_nobody(terminal: Terminal, line
     line.down = True
     assert terminal.enrol(CODE, "PDA-07").terminal == identity.terminal
     with pytest.raises(Refused):
-        terminal.enrol("0000-0000-000A", "PDA-08")
+        terminal.enrol(OTHER_CODE, "PDA-08")
 
 
 def test_a_wrong_code_is_said_and_another_one_works_with_another_key(fresh: Terminal, world: World) -> None:
@@ -75,7 +75,7 @@ def test_nobody_else_reads_the_key(fresh: Terminal, tmp_path: Path) -> None:
 
 
 def test_nothing_works_before_enrolment(fresh: Terminal, tmp_path: Path) -> None:
-    for act in (fresh.push, fresh.pull, fresh.status, lambda: fresh.sign_in("100007", "x")):
+    for act in (fresh.push, fresh.pull, fresh.status, lambda: fresh.sign_in("PAT", "x")):
         with pytest.raises(NotEnrolled):
             act()
     with Terminal(tmp_path / "other.db") as nowhere, pytest.raises(NotEnrolled, match="no server"):
@@ -104,15 +104,15 @@ def test_sign_in_and_its_refusal(terminal: Terminal) -> None:
     assert terminal.session is not None
     assert terminal.session.name == "王巡"
     with pytest.raises(Problem) as refused:
-        terminal.sign_in("100007", "wrong")
+        terminal.sign_in("PAT", "wrong")
     assert refused.value.status == 401
-    assert terminal.session.number == "100007"  # a failed sign-in ends nothing
+    assert terminal.session.number == "PAT"  # a failed sign-in ends nothing
 
 
 def test_a_locked_sign_in_is_told_at_once(terminal: Terminal, world: World, clock: HandClock) -> None:
     world.trouble = [Failure(429, "sign_in.locked", retry_after=900)]
     with pytest.raises(Problem) as refused:
-        terminal.sign_in("100007", "s3cret")
+        terminal.sign_in("PAT", SECRET)
     assert refused.value.retry_after == 900
     assert clock.slept == []
 
@@ -125,7 +125,7 @@ def test_sign_out_holds_without_signal(terminal: Terminal, world: World, line: L
         terminal.pull()
     line.down = False
     assert terminal.sign_out() is True
-    terminal.sign_in("100007", "s3cret")
+    terminal.sign_in("PAT", SECRET)
     assert terminal.sign_out() is True
     assert len(world.tokens) == 1  # the first one, which could not be ended
 

@@ -8,10 +8,10 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from fake_crypto import Signer, thumb, verified
 
 from headless import proof
 from headless.errors import Broken
+from tests.headless.fake_crypto import Signer, thumb, verified
 
 AT = datetime(2026, 11, 22, 3, 14, 15, tzinfo=UTC)
 RFC_7517_KEY = {  # RFC 7517 appendix A.1

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import Line
-from fake_world import World
 
 from headless import Broken, Offline, Problem, Terminal, patrol
+from tests.headless.fake_world import World
+from tests.headless.kit import SECRET, Line
 
 
 def scope_rows(world: World, number: str) -> list[dict[str, Any]]:
@@ -18,9 +18,9 @@ def scope_rows(world: World, number: str) -> list[dict[str, Any]]:
 
 
 def walked(terminal: Terminal, world: World, visits: int) -> None:
-    round_id = patrol.open_round(terminal, world.places["W1"])
+    round_id = patrol.open_round(terminal, world.places["W"])
     for _ in range(visits):
-        patrol.visit(terminal, round_id, world.places["K1"], tag=None, cell=None, note="标签脱落")
+        patrol.visit(terminal, round_id, world.places["K"], tag=None, cell=None, note="标签脱落")
     patrol.close_round(terminal, round_id)
     terminal.push()
 
@@ -29,7 +29,7 @@ def test_all_rows_of_the_scope_arrive(terminal: Terminal, world: World) -> None:
     walked(terminal, world, 3)
     pulled = terminal.pull()
     assert (pulled.rows, pulled.gone) == (4, [])
-    assert terminal.rows() == scope_rows(world, "100007")
+    assert terminal.rows() == scope_rows(world, "PAT")
     assert len(terminal.rows("patrol.visit")) == 3
     assert terminal.pull().rows == 0
     (row,) = terminal.rows("patrol.round")
@@ -41,7 +41,7 @@ def test_page_by_page(terminal: Terminal, world: World, line: Line) -> None:
     line.requests.clear()
     assert terminal.pull(limit=1).rows == 4
     assert len(line.requests) == 4
-    assert terminal.rows() == scope_rows(world, "100007")
+    assert terminal.rows() == scope_rows(world, "PAT")
 
 
 def test_a_lost_page_is_got_again(terminal: Terminal, world: World, line: Line) -> None:
@@ -52,47 +52,47 @@ def test_a_lost_page_is_got_again(terminal: Terminal, world: World, line: Line) 
         terminal.pull()
     assert (terminal.rows(), terminal.store.cursors()) == before
     terminal.pull()
-    assert terminal.rows() == scope_rows(world, "100007")
+    assert terminal.rows() == scope_rows(world, "PAT")
 
 
 def test_what_leaves_the_scope_is_removed_and_what_enters_arrives(terminal: Terminal, world: World) -> None:
     walked(terminal, world, 1)
     terminal.pull()
     gone = set(terminal.store.cursors())
-    world.officers["100007"]["wards"] = ["W2"]
+    world.officers["PAT"]["wards"] = ["V"]
     assert set(terminal.pull().gone) == gone
-    assert terminal.rows() == scope_rows(world, "100007")
-    assert {row["doc"]["code"] for row in terminal.rows()} == {"W2", "201"}
+    assert terminal.rows() == scope_rows(world, "PAT")
+    assert {row["doc"]["code"] for row in terminal.rows()} == {"V", "D1"}
     assert not gone & set(terminal.store.cursors())
-    world.officers["100007"]["wards"] = ["W1"]
+    world.officers["PAT"]["wards"] = ["W"]
     terminal.pull()
-    assert terminal.rows() == scope_rows(world, "100007")
+    assert terminal.rows() == scope_rows(world, "PAT")
 
 
 def test_another_officer_sees_nothing_of_the_first(terminal: Terminal, world: World, line: Line) -> None:
     walked(terminal, world, 1)
     terminal.pull()
-    terminal.sign_in("100008", "s3cret")
+    terminal.sign_in("PAT2", SECRET)
     assert terminal.rows() == []
     terminal.pull()
-    assert terminal.rows() == scope_rows(world, "100008")
-    terminal.sign_in("100008", "s3cret")
-    assert terminal.rows() == scope_rows(world, "100008")  # the same officer again: nothing is fetched twice
+    assert terminal.rows() == scope_rows(world, "PAT2")
+    terminal.sign_in("PAT2", SECRET)
+    assert terminal.rows() == scope_rows(world, "PAT2")  # the same officer again: nothing is fetched twice
 
 
 def test_an_ended_session_touches_nothing(terminal: Terminal, world: World) -> None:
     walked(terminal, world, 1)
-    patrol.open_round(terminal, world.places["W1"])
+    patrol.open_round(terminal, world.places["W"])
     before = terminal.rows(), terminal.queue(), terminal.session
     world.tokens.clear()
     with pytest.raises(Problem) as refused:
         terminal.pull()
     assert refused.value.code == "session.expired"
     assert (terminal.rows(), terminal.queue(), terminal.session) == before
-    terminal.sign_in("100007", "s3cret")
+    terminal.sign_in("PAT", SECRET)
     terminal.sync()
     assert terminal.waiting() == []
-    assert terminal.rows() == scope_rows(world, "100007")
+    assert terminal.rows() == scope_rows(world, "PAT")
 
 
 def test_a_slower_puller_throws_its_page_away(terminal: Terminal, world: World, line: Line) -> None:
@@ -100,12 +100,12 @@ def test_a_slower_puller_throws_its_page_away(terminal: Terminal, world: World, 
 
     def quicker() -> None:
         terminal.pull()
-        world.officers["100007"]["wards"] = ["W2"]
+        world.officers["PAT"]["wards"] = ["V"]
         terminal.pull()
 
     line.meanwhile = quicker
     terminal.pull()
-    assert terminal.rows() == scope_rows(world, "100007")
+    assert terminal.rows() == scope_rows(world, "PAT")
 
 
 def test_pages_that_never_end(terminal: Terminal, world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,19 +8,19 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import CODE, HandClock, Line
-from fake_crypto import b64
-from fake_world import Failure, World
 
 from headless import Broken, Frozen, Offline, Problem, Terminal, chain, patrol
+from tests.headless.fake_crypto import b64
+from tests.headless.fake_world import Failure, World
+from tests.headless.kit import CODE, SECRET, HandClock, Line
 
 
 def captured(terminal: Terminal, world: World, number: int) -> list[str]:
     """A round and visits, `number` operations in all, none of them sent."""
-    round_id = patrol.current_round(terminal) or patrol.open_round(terminal, world.places["W1"])
+    round_id = patrol.current_round(terminal) or patrol.open_round(terminal, world.places["W"])
     while len(terminal.waiting()) < number:
         tag: patrol.Tag = {"uid": "04A1", "medium": "nfc", "counter": len(terminal.waiting())}
-        patrol.visit(terminal, round_id, world.places["K1"], tag=tag, cell=None, note=None)
+        patrol.visit(terminal, round_id, world.places["K"], tag=tag, cell=None, note=None)
     return [queued.op for queued in terminal.waiting()]
 
 
@@ -115,10 +115,10 @@ def test_a_capture_during_a_push_goes_with_the_next(terminal: Terminal, world: W
 
 def test_one_bad_operation_stops_only_its_dependents(terminal: Terminal, world: World) -> None:
     bad = patrol.open_round(terminal, chain.uuid7())
-    patrol.visit(terminal, bad, world.places["K1"], tag=None, cell=None, note="标签脱落")
-    good = patrol.open_round(terminal, world.places["W1"])
+    patrol.visit(terminal, bad, world.places["K"], tag=None, cell=None, note="标签脱落")
+    good = patrol.open_round(terminal, world.places["W"])
     for _ in range(2):
-        patrol.visit(terminal, good, world.places["K1"], tag=None, cell=None, note="标签脱落")
+        patrol.visit(terminal, good, world.places["K"], tag=None, cell=None, note="标签脱落")
     statuses = [outcome["status"] for outcome in terminal.push()]
     assert statuses[:2] == ["rejected"] * 2
     assert terminal.outcomes()[terminal.queue()[1].op]["problem"]["code"] == "dependency.rejected"
@@ -127,7 +127,7 @@ def test_one_bad_operation_stops_only_its_dependents(terminal: Terminal, world: 
 
 
 def test_a_conflict_and_a_quarantine_are_outcomes_like_others(terminal: Terminal, world: World) -> None:
-    round_id = patrol.open_round(terminal, world.places["W1"])
+    round_id = patrol.open_round(terminal, world.places["W"])
     patrol.close_round(terminal, round_id)
     patrol.close_round(terminal, round_id)
     with pytest.MonkeyPatch.context() as patch:
@@ -204,7 +204,7 @@ def test_a_copied_terminal_forks_and_freezes(terminal: Terminal, world: World, t
     captured(terminal, world, 1)
     terminal.push()
     with Terminal(tmp_path / "copy.db", transport=terminal._transport) as copy:
-        copy.sign_in("100007", "s3cret")
+        copy.sign_in("PAT", SECRET)
         captured(copy, world, 1)
         with pytest.raises(Frozen) as frozen:
             copy.push()
