@@ -1,0 +1,75 @@
+import { clockNow } from '@/device/clock'
+import type { TagReading } from '@/device/tag'
+import { db } from '@/store/db'
+import { uuid7 } from '@/sync/ids'
+import type { Place } from './places'
+import { MAX_HEADCOUNT, type CellAnswers, type Observation, type Response, type TagRead, type VisitFields } from './words'
+
+/** A visit that is being entered. It lies in the store from the first touch, so that a kill does not lose it. */
+export interface Draft {
+  key: string
+  round: string
+  place: string
+  /** The id the visit will have: entered in two tabs, it still becomes one. */
+  record: string
+  /** When the stop was seen: the tag was read, or the officer said that there is none. Null before that. */
+  observedAt: string | null
+  tag: TagRead | null
+  headcount: number | null
+  response: Response | null
+  observation: Observation | null
+  note: string
+}
+
+export type Missing = 'tag' | 'headcount' | 'response' | 'observation' | 'note'
+
+export function draftKey(round: string, place: string): string {
+  return `${round}/${place}`
+}
+
+export function newDraft(round: string, place: string): Draft {
+  const empty = { tag: null, headcount: null, response: null, observation: null }
+  return { key: draftKey(round, place), round, place, record: uuid7(), observedAt: null, note: '', ...empty }
+}
+
+export async function openDraft(round: string, place: string): Promise<Draft> {
+  return (await db.drafts.get(draftKey(round, place))) ?? newDraft(round, place)
+}
+
+export async function saveDraft(draft: Draft): Promise<void> {
+  await db.drafts.put({ ...draft, tag: draft.tag && { ...draft.tag } })
+}
+
+/** The reading is the moment of the visit. A browser sees no counter of the tag. */
+export function withTag(draft: Draft, { uid, medium }: TagReading): Draft {
+  return { ...draft, observedAt: clockNow().now, tag: { uid, medium, counter: null } }
+}
+
+export function withoutTag(draft: Draft): Draft {
+  return { ...draft, observedAt: clockNow().now, tag: null }
+}
+
+/** What still has to be answered, in the order of the screen. */
+export function missing(draft: Draft, place: Place): Missing[] {
+  const open: Missing[] = []
+  if (draft.observedAt === null) open.push('tag')
+  if (place.type === 'cell') {
+    const { headcount } = draft
+    if (headcount === null || headcount < 0 || headcount > MAX_HEADCOUNT) open.push('headcount')
+    if (draft.response === null) open.push('response')
+    if (draft.observation === null) open.push('observation')
+  }
+  if (noteNeeded(draft) && draft.note.trim() === '') open.push('note')
+  return open
+}
+
+export function noteNeeded(draft: Draft): boolean {
+  const tagless = draft.observedAt !== null && draft.tag === null
+  return tagless || draft.observation === 'other'
+}
+
+export function visitFields(draft: Draft, place: Place): VisitFields {
+  const { headcount, response, observation } = draft
+  const cell = place.type === 'cell' ? ({ headcount, response, observation } as CellAnswers) : null
+  return { round: draft.round, place: draft.place, tag: draft.tag && { ...draft.tag }, cell, note: draft.note.trim() || null }
+}

@@ -1,0 +1,86 @@
+export const zh = {
+  app: { update: '新版本已就绪', updateNow: '更新' },
+  line: {
+    offline: '离线', unreachable: '连不上服务器', sending: '正在发送', online: '在线', idle: '未登录',
+    starting: '正在连接', busy: '服务器忙', refused: '同步有问题', stopped: '同步已停止', signIn: '需重新登录',
+    waiting: '待发 {n}', sent: '已送达 {n}', refusedCount: '被拒 {n}', disputed: '有争议 {n}',
+  },
+  tabs: { rounds: '巡视', outbox: '待发箱', device: '本机' },
+  common: {
+    comma: '、', back: '返回', cancel: '取消', language: '语言', noServer: '没有连上服务器，请到有信号处再试',
+    failed: '没有成功：{why}', waitMinutes: '请 {n} 分钟后再试',
+  },
+  enrol: {
+    title: '登记本机', lead: '向管理员要一次性登记码，三十分钟内有效。', code: '登记码', codeHint: 'XXXX-XXXX-XXXX',
+    label: '本机名称', labelHint: '如 PDA-07', go: '登记', going: '正在登记…',
+    key: '本机将生成密钥。密钥留在本机，任何人都读不出来。',
+    insecure: '此页面不是安全连接（HTTPS），浏览器不提供密钥功能，无法登记。',
+  },
+  signIn: {
+    title: '登录', number: '警号', secret: '密码', go: '登录', going: '正在登录…', again: '登录已到期。待发记录不受影响。',
+    queued: '本机有 {n} 条待发记录，无须登录也会自动发送。', needsNet: '登录需要信号；登录后断网可继续工作。',
+  },
+  rounds: {
+    title: '巡视', open: '进行中', start: '开始巡视', go: '继续', wards: '选择监区', none: '还没有监区数据。有信号时会自动取来。',
+    stops: '{n} 个点位', cells: '{n} 间监室', walked: '{done}/{all}', since: '{time} 开始', last: '上次 {time}',
+    never: '本机无近期记录', recent: '最近结束', completed: '走完', interrupted: '中断', refused: '被拒绝',
+  },
+  round: {
+    close: '结束巡视', readTag: '读标签', typeTag: '输入标签号',
+    reading: '靠近标签即可', readerOff: '未能打开读卡器，请输入标签号', next: '下一处', notYet: '未到', unfinished: '未填完',
+    closed: '本轮已结束', notHere: '这一轮由另一终端或另一民警开始', gone: '找不到这一轮巡视', elsewhere: '该标签属于「{place}」，不在本轮', unknownTag: '标签 {uid} 未登记。请点选所在点位，再读一次。',
+    recorded: '已记录：{place}', differs: '点得 {counted}，名册 {register}', differsToast: '{place}：点得 {counted} 人，名册 {register} 人', persons: '{n} 人', times: '{n} 次', refused: '被拒绝',
+    checkpoint: '检查点', cell: '监室', refusedRound: '服务器拒绝了这一轮：{why}',
+  },
+  tag: {
+    title: '标签号', hint: '标签牌上的编号', use: '使用', read: '标签 {uid}', at: '{time} 读取', none: '没有标签可读',
+    noneAt: '{time} · 未读标签，须写明原因', again: '重读', foreign: '未登记在此处，将照实记录并标注',
+  },
+  stop: {
+    headcount: '人数', erase: '退格', response: '反应', observation: '所见', note: '说明', addNote: '加说明',
+    noteNeeded: '必须写明', noteHint: '写下看到的情况', noteTagless: '写明为什么没有标签可读', save: '记录', saving: '记录 · {n} 秒后自动', change: '改一下',
+    missing: '还缺：{what}', earlier: '本轮已记录：{what}', tooMany: '最多 {n} 人',
+    need: { tag: '标签', headcount: '人数', response: '反应', observation: '所见', note: '说明' },
+  },
+  responses: { spoke: '有应答', moving: '有动作', breathing: '有呼吸', none: '无反应' },
+  observations: {
+    asleep: '就寝', calm: '平静', talking: '交谈', low_mood: '情绪低落', agitated: '情绪激动', dispute: '争执', unwell: '身体不适', damage: '设施损坏', other: '其他',
+  },
+  close: {
+    title: '结束巡视', summary: '{ward} · {time} 开始', walked: '已巡', visits: '记录', left: '未巡', all: '全部点位已巡到。', result: '结果',
+    completed: '走完', interrupted: '中断', reason: '中断原因', reasonHint: '为什么没有走完',
+    leftWarning: '还有 {n} 处未巡。选「走完」会如实带着这些缺口上报。',
+    sign: '签认', session: '以登录身份签认', sessionWho: '{name} · {number}',
+    face: '人脸核验', faceOff: '尚未启用。本次签认将标注为“登录身份”。', go: '签认并结束', needResult: '请选择结果', needReason: '请写中断原因', unfinished: '{n} 处填了一半，尚未记录。',
+  },
+  outbox: {
+    title: '待发箱', sendNow: '立即发送', empty: '还没有记录。', others: '另有 {n} 条其他民警的记录待发，内容不显示。',
+    contact: '上次与服务器通信：{time}', noContact: '尚未与服务器通信', nextTry: '{time} 再试', kept: '记录都保存在本机，联网后自动发送，每条只算一次。',
+    stopped: '同步已停止。请勿清除本机数据，请告知管理员。', signInFirst: '登录后可查看记录内容。', latest: '显示最近 {n} 条', code: '代码 {code}',
+    alarm: { shorter: '服务器的日志比本机见过的短（{shown} < {held}）。请告知审计员。', differs: '服务器的日志与本机见过的不一致（第 {held} 条）。请告知审计员。' },
+  },
+  ops: {
+    open: '开始巡视 · {place}', close: '结束巡视 · {place}', record: '巡视 · {place}',
+    unknownPlace: '未知点位',
+  },
+  status: {
+    waiting: '待发', applied: '已送达', conflict: '有争议：服务器已有更新，两者都保留', rejected: '被拒绝', quarantined: '服务器读不懂，原件已封存，请上报',
+  },
+  marks: {
+    'record.late': '补录较晚', 'auxiliary.alone': '仅辅警巡视，须民警补签', 'place.outside_round': '不在本次巡视监区内',
+    'round.not_open': '巡视已结束或由另一终端开始', 'tag.none': '未读到标签', 'tag.foreign': '标签不属于该处', 'tag.typed': '标签号为手工输入',
+    'cell.not_looked': '未查看监室', 'headcount.differs': '人数与在册不符', 'response.none': '监室内无任何反应',
+  } as Record<string, string>,
+  posts: {
+    INT: '接待收押', PAT: '巡控', DISC: '管教', MED: '医务', AUX: '辅警', LEAD: '值班领导', DIR: '所长', AUD: '审计', PROC: '驻所检察', ADM: '管理员',
+    CASE: '办案单位', CITY: '市局值班',
+  } as Record<string, string>,
+  device: {
+    title: '本机', officer: '民警', posts: '岗位', facility: '单位', label: '本机名称', terminal: '终端编号', incarnation: '第 {n} 代',
+    storage: '存储保护', persisted: '浏览器不会自行清除', notPersisted: '可能被清除，请装到桌面', head: '见证的日志', headValue: '{size} 条 · 第 {epoch} 纪元',
+    signOut: '退出登录', signOutAsk: '退出后，待发的 {n} 条记录仍会自动发送。', signOutNone: '没有待发记录。', signIn: '重新登录', tagReader: '读卡器',
+    nfc: 'NFC', typed: '手工输入',
+  },
+}
+
+export type Messages = typeof zh

@@ -1,0 +1,45 @@
+import { createRouter, createWebHashHistory, type RouteLocationRaw } from 'vue-router'
+import { db } from '@/store/db'
+import ClosePage from '@/pages/ClosePage.vue'
+import DevicePage from '@/pages/DevicePage.vue'
+import EnrolPage from '@/pages/EnrolPage.vue'
+import OutboxPage from '@/pages/OutboxPage.vue'
+import RoundPage from '@/pages/RoundPage.vue'
+import RoundsPage from '@/pages/RoundsPage.vue'
+import SignInPage from '@/pages/SignInPage.vue'
+import StopPage from '@/pages/StopPage.vue'
+
+/** What a page needs before it may be seen. The outbox and its truth are open to whoever holds the device. */
+type Need = 'nothing' | 'terminal' | 'session'
+
+declare module 'vue-router' {
+  interface RouteMeta {
+    need: Need
+    tab?: 'rounds' | 'outbox' | 'device'
+  }
+}
+
+// All pages in one piece: a handheld that loses its signal after the first page must not miss the second.
+// Hash history: the server needs no rule for deep links, and a reload without network finds the one page it has.
+export const router = createRouter({
+  history: createWebHashHistory('/app/'),
+  routes: [
+    { path: '/', component: RoundsPage, meta: { need: 'session', tab: 'rounds' } },
+    { path: '/enrol', component: EnrolPage, meta: { need: 'nothing' } },
+    { path: '/sign-in', component: SignInPage, meta: { need: 'terminal' } },
+    { path: '/rounds/:round', component: RoundPage, props: true, meta: { need: 'session' } },
+    { path: '/rounds/:round/stops/:place', component: StopPage, props: true, meta: { need: 'session' } },
+    { path: '/rounds/:round/close', component: ClosePage, props: true, meta: { need: 'session' } },
+    { path: '/outbox', component: OutboxPage, meta: { need: 'terminal', tab: 'outbox' } },
+    { path: '/device', component: DevicePage, meta: { need: 'terminal', tab: 'device' } },
+    { path: '/:rest(.*)', redirect: '/' },
+  ],
+})
+
+router.beforeEach(async (to): Promise<RouteLocationRaw | true> => {
+  const enrolled = (await db.read('identity')) !== undefined
+  if (to.path === '/enrol') return enrolled ? '/' : true
+  if (to.meta.need !== 'nothing' && !enrolled) return '/enrol'
+  if (to.meta.need === 'session' && !(await db.read('session'))) return '/sign-in'
+  return true
+})

@@ -1,0 +1,156 @@
+import { clockNow } from '@/device/clock'
+import { db, type ChainEnd, type Head, type Identity, type Session, type StoredOp } from '@/store/db'
+import { b64u, text, utf8, type Bytes } from './bytes'
+import { operationHash } from './chain'
+import { MAX_OPERATION_BYTES } from './frames'
+import { uuid7 } from './ids'
+import type { Operation, SignOff } from './types'
+
+/** What a page wants to have captured; the queue adds number, place in the chain, clock and anchor. */
+export interface Capture {
+  kind: string
+  verb: string
+  record: string
+  base: number
+  after: string[]
+  round: string
+  observedAt: string
+  fields: object
+  signoff?: SignOff
+  /** Drafts that end with this operation; they go in the same transaction. */
+  drafts?: string[]
+}
+
+export class NotReady extends Error {}
+
+interface Ground {
+  who: Identity
+  session: Session
+  chain: ChainEnd
+  head: Head
+}
+
+function ground(): Promise<Ground> {
+  return db.transaction('r', db.kv, async () => {
+    const [who, session, chain, head] = [
+      await db.read('identity'), await db.read('session'), await db.read('chain'), await db.read('head'),
+    ]
+    if (!who || !session || !chain || !head) throw new NotReady('not enrolled, or nobody is signed in')
+    return { who, session, chain, head }
+  })
+}
+
+// Half of a surrogate pair, or a NUL, would make the server put the whole operation into quarantine.
+const UNSPEAKABLE = /\0|[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g
+
+function encode(operation: Operation): Bytes {
+  const tidy = (_: string, value: unknown) => (typeof value === 'string' ? value.replace(UNSPEAKABLE, '') : value)
+  const bytes = utf8(JSON.stringify(operation, tidy))
+  if (bytes.length > MAX_OPERATION_BYTES) throw new RangeError('the operation is too large')
+  return bytes
+}
+
+function describe(capture: Capture, on: Ground): Operation {
+  const { clock, now } = clockNow()
+  const { epoch, size, root } = on.head
+  return {
+    op: uuid7(),
+    terminal: on.who.terminal,
+    incarnation: on.who.incarnation,
+    n: on.chain.n + 1,
+    kind: capture.kind,
+    schema: 1,
+    verb: capture.verb,
+    record: capture.record,
+    base: capture.base,
+    after: capture.after,
+    officer: on.session.officer.id,
+    session: on.session.session,
+    observed_at: capture.observedAt,
+    recorded_at: now,
+    clock,
+    anchor: { epoch, size, root },
+    signoff: capture.signoff ?? null,
+    attachments: [],
+    fields: { ...capture.fields },
+  }
+}
+
+async function build(capture: Capture, on: Ground): Promise<StoredOp> {
+  const operation = describe(capture, on)
+  const bytes = encode(operation)
+  return {
+    n: operation.n,
+    op: operation.op,
+    hash: await operationHash(on.chain.hash, operation.n, bytes),
+    bytes,
+    kind: operation.kind,
+    verb: operation.verb,
+    record: operation.record,
+    round: capture.round,
+    officer: operation.officer,
+    status: 'waiting',
+    version: null,
+    marks: [],
+    problem: null,
+  }
+}
+
+export function refused(op: Pick<StoredOp, 'status'>): boolean {
+  return op.status === 'rejected' || op.status === 'quarantined'
+}
+
+/**
+ * One transaction moves the end of the chain and stores the bytes, or does neither: a kill at any moment leaves no number
+ * without its operation. Hashing cannot happen inside (IndexedDB would commit while WebCrypto works), so the end is
+ * compared first; whoever finds it moved builds anew.
+ */
+function commit(made: StoredOp, capture: Capture, prior: ChainEnd): Promise<StoredOp | null> {
+  return db.transaction('rw', db.kv, db.ops, db.drafts, async () => {
+    const same = await db.ops.where('record').equals(made.record).toArray()
+    const done = same.find((op) => op.verb === made.verb && !refused(op))
+    if (done) {
+      await db.drafts.bulkDelete(capture.drafts ?? [])
+      return done
+    }
+    const end = await db.read('chain')
+    if (!end || end.n !== prior.n || b64u(end.hash) !== b64u(prior.hash)) return null
+    await db.ops.add(made)
+    await db.write('chain', { n: made.n, hash: made.hash })
+    await db.drafts.bulkDelete(capture.drafts ?? [])
+    return made
+  })
+}
+
+/**
+ * Captures one operation. Asking twice for the same verb on the same record (a double tap, a draft reopened in a second
+ * tab) gives the operation that is already there.
+ */
+export async function capture(wanted: Capture): Promise<StoredOp> {
+  for (;;) {
+    const on = await ground()
+    const stored = await commit(await build(wanted, on), wanted, on.chain)
+    if (stored) return stored
+  }
+}
+
+export function readOperation<F>(stored: StoredOp): Operation<F> {
+  return JSON.parse(text(stored.bytes)) as Operation<F>
+}
+
+export interface Counts {
+  waiting: number
+  sent: number
+  refused: number
+  disputed: number
+}
+
+export async function counts(): Promise<Counts> {
+  const number = (...status: string[]) => db.ops.where('status').anyOf(status).count()
+  return {
+    waiting: await number('waiting'),
+    sent: await number('applied', 'conflict'),
+    refused: await number('rejected', 'quarantined'),
+    disputed: await number('conflict'),
+  }
+}

@@ -1,0 +1,123 @@
+/** The shapes that travel, as docs/protocol.md names them. */
+import type { PublicJwk } from './jws'
+
+export interface BilingualProblem {
+  code: string
+  zh: string
+  en: string
+  field?: string | null
+}
+
+export interface Mark {
+  code: string
+  rule?: string | null
+}
+
+export interface SignOff {
+  method: 'face' | 'session'
+  evidence: { digest: string; taken_at: string }[]
+  challenge: string | null
+}
+
+export interface Anchor {
+  epoch: number
+  size: number
+  root: string
+}
+
+export interface Operation<F = Record<string, unknown>> {
+  op: string
+  terminal: string
+  incarnation: number
+  n: number
+  kind: string
+  schema: number
+  verb: string
+  record: string
+  base: number
+  after: string[]
+  officer: string
+  session: string
+  observed_at: string
+  recorded_at: string
+  clock: { boot: string; monotonic: number }
+  anchor: Anchor
+  signoff: SignOff | null
+  attachments: string[]
+  fields: F
+}
+
+export type OutcomeStatus = 'applied' | 'conflict' | 'rejected' | 'quarantined'
+
+export interface Outcome {
+  n: number
+  op: string | null
+  status: OutcomeStatus
+  record?: string
+  version?: number
+  seq?: number
+  marks?: Mark[]
+  problem?: BilingualProblem
+}
+
+export interface PushAnswer {
+  terminal: string
+  incarnation: number
+  epoch: number
+  next: number
+  outcomes: Outcome[]
+  head: string
+  time: string
+}
+
+export interface Row<D = Record<string, unknown>> {
+  id: string
+  kind: string
+  version: number
+  seq: number
+  partition: string
+  state: string
+  author: { officer: string; name: string } | null
+  terminal: string
+  op: string
+  observed_at: string
+  recorded_at: string
+  received_at: string
+  marks: Mark[]
+  doc: D
+}
+
+export interface PullAnswer {
+  epoch: number
+  at: number
+  more: boolean
+  partitions: { partition: string; cursor: number; rows: Row[] }[]
+  gone: string[]
+  head: string
+  time: string
+}
+
+export interface Officer {
+  id: string
+  number: string
+  name: string
+  posts: string[]
+}
+
+export interface EnrolAnswer {
+  facility: { id: string; name: string; type: string }
+  terminal: string
+  incarnation: number
+  genesis: string
+  server_key: PublicJwk
+  head: string
+  time: string
+}
+
+export interface SessionAnswer {
+  session: string
+  officer: Officer
+  access_token: string
+  expires_at: string
+  time: string
+}

@@ -1,0 +1,59 @@
+import { beforeEach, expect, test } from 'vitest'
+import { db, type Identity, type Session } from '@/store/db'
+import { pullAll, storePage } from '@/sync/pull'
+import type { PullAnswer, Row } from '@/sync/types'
+import type { FakeServer } from './fake'
+import { readyWorld } from './world'
+
+let server: FakeServer
+let who: Identity
+let session: Session
+beforeEach(async () => {
+  server = await readyWorld()
+  who = (await db.read('identity'))!
+  session = (await db.read('session'))!
+})
+
+const row = (id: string, partition: string, version = 1) => ({ id, partition, version, kind: 'place', doc: {} }) as unknown as Row
+const page = (change: Partial<PullAnswer>): PullAnswer => ({ epoch: 1, at: 9, more: false, partitions: [], gone: [], head: '', time: '', ...change })
+const ids = async () => (await db.rows.toCollection().primaryKeys()).sort()
+
+test('rows and cursors are stored; a row replaces the one of its id', async () => {
+  await storePage(session.session, page({ partitions: [{ partition: 'p', cursor: 5, rows: [row('a', 'p'), row('b', 'p')] }] }))
+  await storePage(session.session, page({ partitions: [{ partition: 'p', cursor: 9, rows: [row('a', 'p', 2)] }] }))
+  expect(await ids()).toEqual(['a', 'b'])
+  expect((await db.rows.get('a'))?.version).toBe(2)
+  expect((await db.cursors.get('p'))?.cursor).toBe(9)
+})
+
+test('what has left the scope is removed with its cursor', async () => {
+  const both = [{ partition: 'p', cursor: 5, rows: [row('a', 'p')] }, { partition: 'q', cursor: 5, rows: [row('b', 'q')] }]
+  await storePage(session.session, page({ partitions: both }))
+  await storePage(session.session, page({ gone: ['p'] }))
+  expect(await ids()).toEqual(['b'])
+  expect(await db.cursors.get('p')).toBeUndefined()
+})
+
+test('nothing is stored for an officer who has left', async () => {
+  const stored = await storePage('another session', page({ partitions: [{ partition: 'p', cursor: 5, rows: [row('a', 'p')] }] }))
+  expect(stored).toBe('foreign')
+  expect(await ids()).toEqual([])
+})
+
+test('in a new epoch all is asked for anew, and what is not given again goes', async () => {
+  const both = [{ partition: 'p', cursor: 5, rows: [row('a', 'p'), row('old', 'p')] }, { partition: 'q', cursor: 5, rows: [row('b', 'q')] }]
+  await storePage(session.session, page({ partitions: both }))
+  server.epoch = 2
+  server.page = { partitions: [{ partition: 'p', cursor: 3, rows: [row('a', 'p')] }], gone: [], more: false }
+  await pullAll(who, session)
+  expect(await ids()).toEqual(['a'])
+  expect(await db.cursors.toArray()).toEqual([{ partition: 'p', cursor: 3 }])
+})
+
+test('a pull that breaks off keeps what its pages brought', async () => {
+  server.page = { partitions: [{ partition: 'p', cursor: 5, rows: [row('a', 'p')] }], gone: [], more: true }
+  const pulled = pullAll(who, session)
+  server.script = [{ status: 200, body: { epoch: 1, head: server.head(), ...server.page } }, 'down']
+  await expect(pulled).rejects.toThrow()
+  expect((await db.cursors.get('p'))?.cursor).toBe(5)
+})
