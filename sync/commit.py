@@ -20,7 +20,6 @@ from backend.kernel import failpoints
 from backend.kernel.problems import Problem
 from backend.storage import tables
 from backend.storage.door import Door, Transaction
-from backend.storage.engine import Refused
 from sync.jobs import Answer, Chains, Job, Part
 from sync.plan import Origin, Planner, Rows
 from sync.state import Reader
@@ -94,42 +93,40 @@ class Commits:
     def _run(self, jobs: list[Job]) -> None:
         """Commits a group and gives every job its answer or error.
 
-        A group that the database refuses is tried again job by job, then operation by operation, so that one never
-        costs another.
+        A group that fails for another reason than a busy database is tried again job by job, then operation by
+        operation, so that one never costs another.
         """
         try:
             answers = self._write(jobs)
-        except Refused:
-            _log.exception("group refused", jobs=len(jobs))
+        except Problem as problem:
+            for job in jobs:
+                job.error = problem
+        except Exception:  # noqa: BLE001 - whatever it was, each job gets its own try
+            _log.exception("group failed", jobs=len(jobs))
             if len(jobs) == 1:
                 self._singly(jobs[0])
-                return
-            for job in jobs:
-                self._run([job])
-            return
-        except BaseException as fault:  # noqa: BLE001 - it is raised in each job's own thread
-            for job in jobs:
-                job.error = fault
-            return
-        for job, answer in zip(jobs, answers, strict=True):
-            _give(job, answer)
+            else:
+                for job in jobs:
+                    self._run([job])
+        else:
+            for job, answer in zip(jobs, answers, strict=True):
+                _give(job, answer)
 
     def _singly(self, job: Job) -> None:
-        """Commits a job one operation after the other; what the database refuses alone is quarantined."""
+        """Commits a job one operation after the other; one that fails alone is quarantined."""
         job.upto = 1
         while True:
             try:
                 answer = self._write([job])[0]
-            except Refused as fault:
-                last = job.upto
-                if last in job.faulty:
+            except Problem as problem:
+                job.error = problem
+                return
+            except Exception as fault:  # noqa: BLE001 - whatever it was, it is this operation's alone
+                if job.upto in job.faulty:
                     job.error = fault
                     return
-                job.faulty.add(last)
+                job.faulty.add(job.upto)
                 continue
-            except BaseException as fault:  # noqa: BLE001 - it is raised in the job's own thread
-                job.error = fault
-                return
             if isinstance(answer, Problem) or len(answer.outcomes) < job.upto:
                 _give(job, answer)
                 return

@@ -33,7 +33,7 @@ class Job:
 
     ``prior`` is the hash before the first one, None when the server builds on the end itself. After its turn a job
     has ``answer`` or ``error``. ``upto`` and ``faulty`` serve the repair of a group that failed: commit only so many
-    operations; set those aside that made the database refuse.
+    operations; set those aside, by their place in the job from 1, that failed alone.
     """
 
     facility: str
@@ -54,7 +54,7 @@ class Job:
     def operations(self, end: Terminal) -> list[Operation]:
         """What to commit now."""
         made = self.build(end)[: self.upto]
-        return [_set_aside(each) if each.frame.n in self.faulty else each for each in made]
+        return [_set_aside(each) if at in self.faulty else each for at, each in enumerate(made, 1)]
 
 
 def _set_aside(operation: Operation) -> Operation:
