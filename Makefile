@@ -28,8 +28,9 @@ demo: $(VENV)/.runtime  ## Play a shift with six headless terminals and print wh
 
 test: test-fast test-slow  ## All tests: the fast ones, then kill, PostgreSQL, documents, browser
 
-test-fast: $(VENV)/.dev  ## The fast tests, under a minute
+test-fast: $(VENV)/.dev $(VENV)/.build  ## The fast tests, under a minute
 	$(BIN)/python -m pytest -n 2 $(FAST)
+	cd terminal && PATH=$(CURDIR)/$(BIN):$$PATH && npm test --silent
 
 test-slow: $(VENV)/.dev terminal/dist/index.html  ## The tests that kill servers, start PostgreSQL and a browser
 	$(BIN)/python -m pytest $(SLOW)

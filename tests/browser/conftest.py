@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
-import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
@@ -18,7 +14,7 @@ from backend.settings import Settings
 from headless import Terminal
 from tests.browser.handheld import Handheld
 from tests.browser.small_facility import COLLEAGUE, PATROL, SECRET, Site, furnish
-from tools.serve import command
+from tests.support.server import environment, serving
 
 ROOT = Path(__file__).parents[2]
 BUILT = ROOT / "terminal" / "dist"
@@ -51,45 +47,17 @@ def chromium_path() -> str:
     return path
 
 
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
-def _await_answer(url: str, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(150):
-        assert process.poll() is None, "the server did not start"
-        try:
-            if httpx.get(f"{url}/healthz").status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.1)
-    raise AssertionError("the server did not answer within 15 seconds")
-
-
 @pytest.fixture(scope="session")
 def site(chromium_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     if not (BUILT / "index.html").exists():
         pytest.fail("terminal/dist is not built: make terminal/dist/index.html")
-    environ = {
-        **os.environ,
-        "ROUNDSMAN_DATA": str(tmp_path_factory.mktemp("data")),
-        "ROUNDSMAN_TERMINAL_APP": str(BUILT),
-        "ROUNDSMAN_LOG_LEVEL": "WARNING",
-    }
-    environ.pop("ROUNDSMAN_DATABASE", None)
-    ward, stops, codes = furnish(Settings.read(environ))
-    port = _free_port()
-    process = subprocess.Popen(command(port), env=environ, cwd=ROOT)
-    try:
-        url = f"http://127.0.0.1:{port}"
-        _await_answer(url, process)
-        yield Site(url, ward, stops, codes)
-    finally:
-        process.terminate()
-        process.wait(15)
+    data = tmp_path_factory.mktemp("browser") / "data"
+    with pytest.MonkeyPatch.context() as environ:
+        environ.delenv("ROUNDSMAN_DATABASE", raising=False)
+        environ.setenv("ROUNDSMAN_TERMINAL_APP", str(BUILT))
+        ward, stops, codes = furnish(Settings.read(environment(data)))
+        with serving(data) as server:
+            yield Site(server.url, ward, stops, codes)
 
 
 @pytest.fixture(scope="session")

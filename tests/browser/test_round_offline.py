@@ -121,6 +121,43 @@ def test_the_last_answer_records_by_itself_unless_taken_back(enrolled: Handheld,
     expect(enrolled.see("headcount")).to_have_text("3")
 
 
+READER = """
+window.NDEFReader = class extends EventTarget {
+  async scan() {
+    window.touch = (uid) => this.dispatchEvent(Object.assign(new Event('reading'), { serialNumber: uid }))
+  }
+}
+"""
+
+
+def test_a_reader_in_the_device_leads_through_the_round(handheld: Handheld, site: Site, witness: Look) -> None:
+    def touch(uid: str | None) -> None:
+        handheld.page.evaluate("uid => touch(uid.toLowerCase().match(/../g).join(':'))", uid)
+
+    gate, first, second, _ = site.stops
+    handheld.context.add_init_script(READER)
+    handheld.enrol(site.code())
+    handheld.sign_in(PATROL, SECRET)
+    handheld.open_round()
+    round_id = handheld.round_id()
+    handheld.tap("read-tag")
+    expect(handheld.see("read-tag")).to_have_count(0)
+    touch(gate.tag)
+    handheld.expect_walked(gate.id)
+    touch(first.tag)
+    handheld.answer(3, "moving", "calm")
+    expect(handheld.see("change")).to_be_visible()
+    # At the next door: the stop that was complete is recorded, the next one is asked about.
+    touch(second.tag)
+    expect(handheld.see("headcount")).to_have_text("—")
+    handheld.tap("back")
+    handheld.expect_walked(first.id)
+    handheld.expect_walked(second.id, walked=False)
+    handheld.expect_line(waiting=0, sent=3, state="online")
+    tags = [row["doc"]["tag"] for row in visits(witness(), round_id)]
+    assert tags == [{"uid": stop.tag, "medium": "nfc", "counter": None} for stop in (gate, first)]
+
+
 def test_an_answer_that_is_lost_does_not_double_a_visit(enrolled: Handheld, site: Site, witness: Look) -> None:
     lost = []
 

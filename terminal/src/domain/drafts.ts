@@ -2,24 +2,9 @@ import { clockNow } from '@/device/clock'
 import type { TagReading } from '@/device/tag'
 import { db } from '@/store/db'
 import { uuid7 } from '@/sync/ids'
+import type { Draft } from './draft'
 import type { Place } from './places'
-import { MAX_HEADCOUNT, type CellAnswers, type Observation, type Response, type TagRead, type VisitFields } from './words'
-
-/** A visit that is being entered. It lies in the store from the first touch, so that a kill does not lose it. */
-export interface Draft {
-  key: string
-  round: string
-  place: string
-  /** The id the visit will have: entered in two tabs, it still becomes one. */
-  record: string
-  /** When the stop was seen: the tag was read, or the officer said that there is none. Null before that. */
-  observedAt: string | null
-  tag: TagRead | null
-  headcount: number | null
-  response: Response | null
-  observation: Observation | null
-  note: string
-}
+import { MAX_HEADCOUNT, type CellAnswers, type VisitFields } from './words'
 
 export type Missing = 'tag' | 'headcount' | 'response' | 'observation' | 'note'
 

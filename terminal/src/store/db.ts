@@ -2,7 +2,7 @@ import { Dexie, type EntityTable, type Table } from 'dexie'
 import type { Bytes } from '@/sync/bytes'
 import type { PublicJwk } from '@/sync/jws'
 import type { Anchor, BilingualProblem, Mark, Officer, OutcomeStatus, Row } from '@/sync/types'
-import type { Draft } from '@/domain/drafts'
+import type { Draft } from '@/domain/draft'
 
 /** Who this device is. Written once, at enrolment. */
 export interface Identity {

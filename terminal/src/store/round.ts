@@ -1,5 +1,5 @@
 import { computed, type ComputedRef } from 'vue'
-import type { Draft } from '@/domain/drafts'
+import type { Draft } from '@/domain/draft'
 import { allPlaces, stopsOf, type Place } from '@/domain/places'
 import { findRound, visitsOf, type Round, type Visit } from '@/domain/rounds'
 import { db } from './db'
