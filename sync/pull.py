@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import Connection, bindparam, select
@@ -20,14 +19,13 @@ MOST_ROWS = 2000
 _P, _R, _F = tables.partitions.c, tables.records.c, tables.facilities.c
 
 
-@dataclass(frozen=True, slots=True)
-class News:
-    """A partition that has rows after the caller's cursor."""
+class News(NamedTuple):
+    """A partition that has rows after the caller's cursor; sorts into the order in which partitions are given."""
 
-    partition: str
     cursor: int
+    partition: str
     newest: int
-    count: int
+    records: int
 
 
 class Puller:
@@ -62,9 +60,11 @@ class Puller:
     def _with_news(
         self, connection: Connection, facility: str, scope: list[str], cursors: Mapping[str, int]
     ) -> list[News]:
-        rows = self._news.all(connection, {"f": facility, "names": self._store.listed(scope)})
-        found = [News(row.partition, cursors.get(row.partition, 0), row.seq, row.count) for row in rows]
-        return sorted((n for n in found if n.newest > n.cursor), key=lambda n: (n.cursor, n.partition))
+        rows = self._news.tuples(connection, {"f": facility, "names": self._store.listed(scope)})
+        known = cursors.get
+        return sorted(
+            [News(known(name, 0), name, newest, count) for name, newest, count in rows if newest > known(name, 0)]
+        )
 
     def _page(self, connection: Connection, facility: str, news: list[News], limit: int) -> tuple[list[bytes], bool]:
         """Partitions whole while they fit, asked for together; one that may not fit is asked for alone and cut."""
@@ -90,8 +90,8 @@ class Puller:
         names = self._store.listed(each.partition for each in group)
         asked = {"f": facility, "cursor": group[0].cursor, "names": names}
         found: dict[str, list[bytes]] = {}
-        for row in self._whole.all(connection, asked):
-            found.setdefault(row.partition, []).append(row.body)
+        for partition, _, body in self._whole.tuples(connection, asked):
+            found.setdefault(partition, []).append(body)
         return found
 
     def _read_part(
@@ -99,16 +99,16 @@ class Puller:
     ) -> tuple[dict[str, list[bytes]], int | None]:
         """Up to ``most`` rows of one partition, and the cursor at which it had to be cut, if it had."""
         asked = {"f": facility, "cursor": news.cursor, "name": news.partition, "most": most}
-        rows = self._part.all(connection, asked)
-        whole = len(rows) < most or rows[-1].seq == news.newest
-        return {news.partition: [row.body for row in rows]}, None if whole else rows[-1].seq
+        rows = self._part.tuples(connection, asked)
+        last = rows[-1][1] if len(rows) == most else news.newest
+        return {news.partition: [body for _, _, body in rows]}, None if last == news.newest else last
 
 
 def _fitting(news: list[News], left: int) -> list[News]:
     """The longest beginning of equal cursors that is sure to fit: a partition has at most ``count`` new rows."""
     fitting: list[News] = []
     for each in news:
-        left -= each.count
+        left -= each.records
         if left < 0 or each.cursor != news[0].cursor:
             break
         fitting.append(each)

@@ -45,8 +45,8 @@ class Scopes:
         """The partitions of an officer's present scope, sorted."""
         posts = set(officer.posts)
         if posts & FACILITY_POSTS:
-            rows = self._all.all(connection, {"f": officer.facility})
-            return sorted([partition(row.kind, row.id) for row in rows])
+            rows = self._all.tuples(connection, {"f": officer.facility})
+            return sorted([f"{kind}/{record}/{Compartment.BASE}" for kind, record in rows])
         if not posts & WARD_POSTS:
             return []
         key = {"f": officer.facility, "o": officer.officer, "now": now}

@@ -43,6 +43,14 @@ class Prepared:
         finally:
             cursor.close()
 
+    def tuples(self, connection: Connection, parameters: Parameters) -> list[tuple[Any, ...]]:
+        """All rows as the driver gives them, in the order of the statement's columns: for long pages."""
+        cursor = self._execute(connection, parameters)
+        try:
+            return cast("list[tuple[Any, ...]]", cursor.fetchall())
+        finally:
+            cursor.close()
+
     def first(self, connection: Connection, parameters: Parameters) -> Any | None:
         """The first row as a named tuple, if there is any."""
         cursor = self._execute(connection, parameters)
