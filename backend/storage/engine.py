@@ -93,8 +93,8 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
         f"busy_timeout={_LOCK_WAIT_MS}",
         "cache_size=-8192",
         "mmap_size=1073741824",
-        "journal_size_limit=67108864",
-        "wal_autocheckpoint=4000",
+        "journal_size_limit=134217728",
+        "wal_autocheckpoint=16384",
     ):
         connection.execute(f"PRAGMA {pragma}").close()
 
@@ -132,6 +132,14 @@ class Store:
         self._reader = self.engine.execution_options(**snapshot)
         self._kept: Connection | None = None
         self._lock = FileLock(Path(f"{self.engine.url.database}.lock")) if self.sqlite else None
+        self._make_file()
+
+    def _make_file(self) -> None:
+        """A new file is put into WAL mode under the lock: of several that do so at once SQLite refuses all but one."""
+        path = Path(self.engine.url.database or "")
+        if self._lock is not None and not (path.exists() and path.stat().st_size):
+            with self._lock.held(), _translated(), self.engine.connect():
+                pass
 
     def close(self) -> None:
         if self._kept is not None:
