@@ -14,7 +14,7 @@ from flask.json.provider import DefaultJSONProvider
 from backend.audit.log import HeadSealer
 from backend.identity.keyring import Keyring
 from backend.identity.proofs import Nonces
-from backend.identity.sessions import Tokens
+from backend.identity.sessions import Sessions, Tokens
 from backend.kernel.clock import Clock, SystemClock
 from backend.kernel.framing import MAX_BODY
 from backend.records.registry import kinds
@@ -63,6 +63,7 @@ def make_services(settings: Settings, clock: Clock) -> Services:
         keyring=keyring,
         nonces=Nonces(keyring.nonce, clock),
         tokens=Tokens(keyring.token),
+        sessions=Sessions(store),
         pusher=Pusher(store, commits, acceptance),
         puller=Puller(store),
         desk=Desk(door, commits, acceptance),

@@ -13,7 +13,6 @@ from typing import Any, TypeVar, cast
 from flask import Flask, Response, g, request
 
 from backend.domain.posts import Post
-from backend.identity import sessions
 from backend.identity.proofs import Asked, check_dpop
 from backend.identity.sessions import Session
 from backend.kernel.problems import Problem
@@ -94,7 +93,7 @@ def _session() -> Session:
     key, _ = _prove(token)
     if token is None:
         raise Problem("session.missing")
-    return sessions.present(here.store, here.tokens.read(token, now), key, now)
+    return here.sessions.present(here.tokens.read(token, now), key, now)
 
 
 def session() -> Session:

@@ -9,7 +9,7 @@ from flask import current_app
 
 from backend.identity.keyring import Keyring
 from backend.identity.proofs import Nonces
-from backend.identity.sessions import Tokens
+from backend.identity.sessions import Sessions, Tokens
 from backend.kernel.clock import Clock
 from backend.settings import Settings
 from backend.storage.door import Door
@@ -33,6 +33,7 @@ class Services:
     keyring: Keyring
     nonces: Nonces
     tokens: Tokens
+    sessions: Sessions
     pusher: Pusher
     puller: Puller
     desk: Desk

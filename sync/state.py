@@ -10,8 +10,7 @@ import orjson
 from sqlalchemy import Connection, bindparam, select
 
 from backend.facts.occupancy import Occupancy, Register
-from backend.identity import sessions
-from backend.identity.sessions import Session
+from backend.identity.sessions import Session, Sessions
 from backend.kernel.kind import Head, Needs
 from backend.storage import tables
 from backend.storage.engine import Store
@@ -52,7 +51,7 @@ class Reader:
             _H.facility == here, _H.epoch == bindparam("e"), _H.size == bindparam("s")
         )
         self._heads, self._fates, self._anchor = map(store.prepare, (heads, fates, anchor))
-        self._sessions = sessions.Several(store)
+        self._sessions = Sessions(store)
         self._occupancy = Occupancy(store)
 
     def read(self, connection: Connection, facility: str, operations: list[Operation]) -> State:
@@ -68,7 +67,7 @@ class Reader:
         heads |= self._read_heads(connection, facility, {r for need in later for r in need.records} - heads.keys())
         cells = [cell for need in needs for cell in need.headcounts]
         return State(
-            self._sessions.read(connection, facility, sorted({each["session"] for each in said})),
+            self._sessions.several(connection, facility, sorted({each["session"] for each in said})),
             heads,
             self._read_fates(connection, facility, ops),
             self._read_anchors(connection, facility, {(a["epoch"], a["size"]) for a in (s["anchor"] for s in said)}),

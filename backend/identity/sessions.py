@@ -116,32 +116,32 @@ class Tokens:
         return claims
 
 
-def present(store: Store, claims: dict[str, Any], key: str, now: int) -> Session:
-    """The session that a token speaks of, if it is alive and the proof was made by its terminal's key.
-
-    Raises Problem ``session.missing``, ``session.expired``, ``terminal.revoked``.
-    """
-    if claims["cnf"].get("jkt") != key:
-        raise Problem("session.missing")
-    with store.reading() as connection:
-        row = connection.execute(_ONE, {"f": claims["fac"], "s": claims["sid"]}).one_or_none()
-    if row is None or not row.active:
-        raise Problem("session.missing")
-    if row.state != ACTIVE:
-        raise Problem("terminal.revoked")
-    if row.ended_at is not None or row.expires_at <= now:
-        raise Problem("session.expired")
-    return _session(row)
-
-
-class Several:
-    """Reads several sessions at once."""
+class Sessions:
+    """Reads sessions with their officers and terminals."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._read = store.prepare(_JOINED.where(_S.facility == bindparam("f"), store.among(_S.session, "ids")))
+        self._one = store.prepare(_ONE)
+        self._several = store.prepare(_JOINED.where(_S.facility == bindparam("f"), store.among(_S.session, "ids")))
 
-    def read(self, connection: Connection, facility: str, sessions: list[str]) -> dict[str, Session]:
+    def present(self, claims: dict[str, Any], key: str, now: int) -> Session:
+        """The session that a token speaks of, if it is alive and the proof was made by its terminal's key.
+
+        Raises Problem ``session.missing``, ``session.expired``, ``terminal.revoked``.
+        """
+        if claims["cnf"].get("jkt") != key:
+            raise Problem("session.missing")
+        with self._store.reading() as connection:
+            row = self._one.first(connection, {"f": claims["fac"], "s": claims["sid"]})
+        if row is None or not row.active:
+            raise Problem("session.missing")
+        if row.state != ACTIVE:
+            raise Problem("terminal.revoked")
+        if row.ended_at is not None or row.expires_at <= now:
+            raise Problem("session.expired")
+        return _session(row)
+
+    def several(self, connection: Connection, facility: str, sessions: list[str]) -> dict[str, Session]:
         """Sessions by id; those that do not exist are left out."""
-        rows = self._read.all(connection, {"f": facility, "ids": self._store.listed(sessions)})
+        rows = self._several.all(connection, {"f": facility, "ids": self._store.listed(sessions)})
         return {row.session: _session(row) for row in rows}
