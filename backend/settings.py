@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+_ORIGIN = re.compile(r"https?://[^/?#\s]+")
 
 
 class BadSetting(SystemExit):
@@ -36,7 +39,7 @@ class Settings:
         if not database.startswith(("sqlite:///", "postgresql+psycopg://")):
             raise BadSetting("DATABASE", "must begin with sqlite:/// or postgresql+psycopg://")
         origin = environ.get("ROUNDSMAN_PUBLIC_ORIGIN") or None
-        if origin and (not origin.startswith(("http://", "https://")) or origin.endswith("/")):
+        if origin and not _ORIGIN.fullmatch(origin):
             raise BadSetting("PUBLIC_ORIGIN", "must be like https://host:port")
         app = environ.get("ROUNDSMAN_TERMINAL_APP")
         level = environ.get("ROUNDSMAN_LOG_LEVEL", "INFO").upper()
@@ -47,6 +50,6 @@ class Settings:
 
 def _hours(environ: Mapping[str, str]) -> int:
     text = environ.get("ROUNDSMAN_SESSION_HOURS", "12")
-    if not text.isdigit() or not 1 <= int(text) <= 24:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 24:
         raise BadSetting("SESSION_HOURS", "must be a whole number from 1 to 24")
     return int(text)

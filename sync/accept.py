@@ -149,10 +149,13 @@ def _signoff_wrong(signoff: Mapping[str, Any] | None, verb: Verb) -> Problem | N
 
 
 def _times(said: Mapping[str, Any]) -> tuple[int, int] | Problem:
+    texts = {name: said[name] for name in ("observed_at", "recorded_at")}
+    for at, seen in enumerate(said["signoff"]["evidence"] if said["signoff"] else ()):
+        texts[f"signoff.evidence.{at}.taken_at"] = seen["taken_at"]
     moments = []
-    for name in ("observed_at", "recorded_at"):
+    for name, text in texts.items():
         try:
-            moments.append(from_text(said[name]))
+            moments.append(from_text(text))
         except ValueError:
             return Problem("field.invalid", name)
     return moments[0], moments[1]

@@ -94,20 +94,22 @@ class Commits:
         """Commits a group and gives every job its answer or error.
 
         A group that fails for another reason than a busy database is tried again job by job, then operation by
-        operation, so that one never costs another.
+        operation, so that one never costs another. The server's own acts are done all or none.
         """
         try:
             answers = self._write(jobs)
         except Problem as problem:
             for job in jobs:
                 job.error = problem
-        except Exception:  # noqa: BLE001 - whatever it was, each job gets its own try
+        except Exception as fault:  # noqa: BLE001 - whatever it was, each job gets its own try
             _log.exception("group failed", jobs=len(jobs))
-            if len(jobs) == 1:
-                self._singly(jobs[0])
-            else:
+            if len(jobs) > 1:
                 for job in jobs:
                     self._run([job])
+            elif jobs[0].prior is None:
+                jobs[0].error = fault  # built anew on the chain's end at each try, what was written would be written twice
+            else:
+                self._singly(jobs[0])
         else:
             for job, answer in zip(jobs, answers, strict=True):
                 _give(job, answer)

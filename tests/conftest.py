@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,34 +12,65 @@ import pytest
 
 from tests.support import engines
 from tests.support.engines import ENGINES, Postgres
-from tests.support.world import World, world
+from tests.support.templates import Templates
+from tests.support.world import World
+
+MEMORY = Path("/dev/shm")
+ROOM = 4 * 2**30
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Temporary folders lie in memory where it has room: an fsync costs 2 ms on a disk and nothing there.
+
+    What is killed here are processes, never the machine, so that nothing is proved the less.
+    """
+    given = config.option.basetemp is not None or "PYTEST_DEBUG_TEMPROOT" in os.environ
+    if not given and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = tempfile.tempdir = str(MEMORY)
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    """A PostgreSQL server, started when the first test asks for it."""
-    with engines.postgres(tmp_path_factory.mktemp("pg")) as server:
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server, started when the first test asks for it.
+
+    Not below pytest's own folder: started by root it runs as another user, and the next session of pytest closes that
+    folder to all others.
+    """
+    with tempfile.TemporaryDirectory(prefix="roundsman-pg-") as folder, engines.postgres(Path(folder)) as server:
         yield server
 
 
+@pytest.fixture(scope="session")
+def templates(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Templates:
+    """The small facility on each engine, to be copied."""
+    return Templates(tmp_path_factory.mktemp("templates"), lambda: request.getfixturevalue("postgres"))
+
+
 @pytest.fixture(params=ENGINES)
-def database(request: pytest.FixtureRequest) -> str | None:
+def engine(request: pytest.FixtureRequest) -> str:
+    """Each engine in turn."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def database(engine: str, request: pytest.FixtureRequest) -> str | None:
     """The database of an installation on each engine in turn; None: SQLite in its own folder."""
-    if request.param == "sqlite":
+    if engine == "sqlite":
         return None
     server: Postgres = request.getfixturevalue("postgres")
     return server.fresh()
 
 
 @pytest.fixture
-def both(tmp_path: Path, database: str | None) -> Iterator[World]:
+def both(tmp_path: Path, engine: str, templates: Templates) -> Iterator[World]:
     """The small facility on each engine in turn."""
-    with world(tmp_path, database) as made:
+    with templates.world(engine, tmp_path) as made:
         yield made
 
 
 @pytest.fixture
-def small(tmp_path: Path) -> Iterator[World]:
+def small(tmp_path: Path, templates: Templates) -> Iterator[World]:
     """The small facility on SQLite."""
-    with world(tmp_path) as made:
+    with templates.world("sqlite", tmp_path) as made:
         yield made

@@ -52,14 +52,17 @@ def _whole(text: bytes, most: int) -> int:
 
 
 def read(body: bytes) -> list[Frame]:
-    """The frames of a body. Raises Malformed. Numbers must follow each other; operations may be of any bytes."""
+    """The frames of a body. Raises Malformed. Numbers must follow each other; operations may be of any bytes.
+
+    One that is longer than MAX_OPERATION is a frame too: it is set aside alone and never stops its terminal's queue.
+    """
     frames: list[Frame] = []
     at = 0
     while at < len(body):
         end = body.find(b"\n", at, at + _HEADER)
         try:
             number, claimed, length = body[at : max(end, at)].split(b" ")
-            n, size = _whole(number, 2**53 - 1), _whole(length, MAX_OPERATION)
+            n, size = _whole(number, 2**53 - 1), _whole(length, MAX_BODY)
             frame = Frame(n, unhash(claimed.decode("ascii")), body[end + 1 : end + 1 + size])
         except ValueError:
             raise Malformed(at) from None

@@ -122,6 +122,10 @@ _ROWS = (
     Entry("signoff.invalid", 422, "签认内容不符合要求", "The sign-off is not of the required form."),
 )
 
+MOST_FIELDS = 20
+LONGEST_PATH = 200
+"""Whoever sends thousands of wrong fields, or one of 60,000 signs, is not told, and no outcome kept, at that size."""
+
 CATALOGUE: Mapping[str, Entry] = {row.code: row for row in _ROWS}
 
 
@@ -171,8 +175,8 @@ class Problem(Exception):
 
 
 def of_fields(messages: Any, at: str = "") -> Problem:
-    """marshmallow's messages as one problem: the first field's, with all of them listed when there are several."""
-    found = field_problems(messages, at)
+    """marshmallow's messages as one problem: the first field's, with the first twenty listed when there are several."""
+    found = field_problems(messages, at)[:MOST_FIELDS]
     return found[0] if len(found) == 1 else Problem(found[0].code, found[0].field, errors=tuple(found))
 
 
@@ -188,4 +192,4 @@ def field_problems(messages: Any, at: str = "") -> list[Problem]:
     code = {"Unknown field.": "field.unknown", "Missing data for required field.": "field.missing"}.get(
         text, "field.invalid"
     )
-    return [Problem(code, at or None)]
+    return [Problem(code, at[:LONGEST_PATH] or None)]

@@ -20,7 +20,7 @@ _LONE = re.compile(r"[\ud800-\udfff]")
 class Unreadable(ValueError):
     """The bytes are not JSON that everybody reads alike. ``reason`` is one of REASONS."""
 
-    REASONS = ("syntax", "duplicate_key", "number", "nul", "surrogate", "depth", "not_object")
+    REASONS = ("length", "syntax", "duplicate_key", "number", "nul", "surrogate", "depth", "not_object")
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

@@ -42,8 +42,9 @@ def environment(data: Path, database: str | None = None, **more: str) -> dict[st
 def flask(data: Path, database: str | None, *words: str) -> subprocess.Popen[str]:
     """A ``flask`` command in a process of its own, begun."""
     line = [sys.executable, "-m", "flask", "--app", "wsgi", *words]
-    output = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(line, env=environment(data, database), cwd=ROOT, **output)  # type: ignore[call-overload,no-any-return]
+    return subprocess.Popen(
+        line, env=environment(data, database), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )  # fmt: skip
 
 
 class Server:
@@ -67,8 +68,9 @@ class Server:
             more["ROUNDSMAN_FAILPOINT"] = failpoint
         environ = environment(self.data, self._database, **more)
         with self.log.open("ab") as log:
-            options = {"stdout": log, "stderr": log, "start_new_session": True}
-            self._process = subprocess.Popen(line, env=environ, cwd=ROOT, **options)
+            self._process = subprocess.Popen(
+                line, env=environ, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
+            )  # fmt: skip
 
     def wait(self) -> None:
         """Until it answers. Raises RuntimeError, with what it said, when it does not come up."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from argon2 import PasswordHasher
 from flask import Flask
 
 from backend.domain.posts import Post
@@ -29,6 +30,8 @@ from wsgi import create_app
 
 FACILITY = "TEST"
 SECRET = "a secret for tests"
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+"""Argon2id all the same; a sign-in reads the cost from the hash, so that it is cheap too."""
 START = 1_795_317_255_123
 """2026-11-22T03:14:15.123Z."""
 PLACES = {"W": None, "C1": "W", "C2": "W", "K": "W", "V": None, "D1": "V"}
@@ -44,12 +47,14 @@ class Device:
     clock: ManualClock
     wrong_by: int = 0
     boot: str = "0b2fbb34-7a4d-4a53-9a7c-5d2f0d3c1e11"
+    _counted: int = 0
 
     def now(self) -> datetime:
         return datetime.fromtimestamp((self.clock.now() + self.wrong_by) / 1000, UTC)
 
     def monotonic(self) -> int:
-        return self.clock.now() - START
+        self._counted = max(self._counted, self.clock.now() - START)
+        return self._counted
 
     def sleep(self, seconds: float) -> None:
         self.clock.advance(int(seconds * 1000))
@@ -101,13 +106,18 @@ class World:
         self.services.store.close()
 
 
-@contextmanager
-def world(folder: Path, database: str | None = None) -> Iterator[World]:
-    """A fresh installation in a folder."""
+def opened(folder: Path, database: str | None = None, ids: dict[str, str] | None = None) -> World:
+    """The installation in a folder, made if there is none yet; ``ids`` when its facility is in it already."""
     environ = {"ROUNDSMAN_DATA": str(folder / "data"), "ROUNDSMAN_LOG_LEVEL": "ERROR"}
     settings = Settings.read(environ | ({"ROUNDSMAN_DATABASE": database} if database else {}))
     clock = ManualClock(START)
-    made = World(create_app(settings, clock), clock, folder, settings)
+    return World(create_app(settings, clock), clock, folder, settings, dict(ids or {}))
+
+
+@contextmanager
+def world(folder: Path, database: str | None = None) -> Iterator[World]:
+    """A fresh installation in a folder."""
+    made = opened(folder, database)
     try:
         populate(made)
         yield made
@@ -128,9 +138,10 @@ def populate(made: World) -> None:
         )
         for name in names
     ]  # fmt: skip
-    officers.add(services.door, FACILITY, new)
-    made.desk("ADM", *(Act("place", "create", made.ids[code], place(made, code)) for code in PLACES))
-    made.desk("INT", *(Act("person", "create", made.ids[name], person(made, name)) for name in PERSONS))
+    officers.add(services.door, FACILITY, new, CHEAP)
+    done = made.desk("ADM", *(Act("place", "create", made.ids[code], place(made, code)) for code in PLACES))
+    done += made.desk("INT", *(Act("person", "create", made.ids[name], person(made, name)) for name in PERSONS))
+    assert {outcome["status"] for outcome in done} == {"applied"}, done
 
 
 def place(made: World, code: str) -> dict[str, Any]:

@@ -1,0 +1,147 @@
+"""What an operation needs, by the word of its own ``after``; and ids that are used twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backend.storage import tables
+from headless.chain import uuid7
+from tests.support import store
+from tests.support.hand import Hand
+from tests.support.world import World
+
+
+def said(outcome: dict[str, Any]) -> tuple[str, str | None, Any]:
+    problem = outcome.get("problem", {})
+    return outcome["status"], problem.get("code"), problem.get("detail", {}).get("op")
+
+
+def test_a_dependent_of_a_rejected_operation_is_rejected_naming_it(both: World) -> None:
+    h = Hand(both).signed_in("PAT")
+    round_, opened = h.open()
+    bad = h.visit(round_, "K", note="")
+    child = h.write("patrol.round", "open", uuid7(), {"area": both.ids["W"], "companions": []}, after=[opened, bad])
+    h.write("patrol.round", "open", uuid7(), {"area": both.ids["W"], "companions": []}, after=[child])
+    h.visit(round_, "K")
+    assert [said(outcome) for outcome in h.told()] == [
+        ("applied", None, None),
+        ("rejected", "field.invalid", None),
+        ("rejected", "dependency.rejected", bad),
+        ("rejected", "dependency.rejected", child),
+        ("applied", None, None),
+    ]
+
+
+def test_a_dependent_in_a_later_push_is_rejected_all_the_same(both: World) -> None:
+    h = Hand(both).signed_in("PAT")
+    bad = h.write("patrol.round", "open", uuid7(), {"area": both.ids["C1"], "companions": []})
+    h.told()
+    h.open(after=[bad])
+    assert said(h.told(2)[0]) == ("rejected", "dependency.rejected", bad)
+
+
+def test_a_dependent_of_a_quarantined_operation_is_rejected_naming_it(both: World) -> None:
+    h = Hand(both).signed_in("PAT")
+    _, bad = h.open(priority="high")
+    h.open(after=[bad])
+    assert [said(outcome) for outcome in h.told()] == [
+        ("quarantined", "field.unknown", None),
+        ("rejected", "dependency.rejected", bad),
+    ]
+
+
+def test_an_operation_of_another_number_does_not_take_the_id_that_it_shows(both: World) -> None:
+    """Else a terminal that copies another's operation would keep it from ever being applied."""
+    one, other = Hand(both).signed_in("PAT"), Hand(both).signed_in("PAT")
+    _, opened = one.open()
+    other.put(one.frames[0][2])
+    other.put(one.frames[0][2])
+    other.open(after=[opened])
+    told = other.told()
+    assert [(*said(outcome), outcome["op"] == opened) for outcome in told] == [
+        ("quarantined", "operation.misaddressed", None, False),
+        ("quarantined", "operation.misaddressed", None, False),
+        ("rejected", "dependency.unknown", opened, False),
+    ]
+    assert said(one.told()[0])[0] == "applied"
+
+
+def test_a_dependent_of_something_unknown_is_rejected_naming_it(both: World) -> None:
+    h = Hand(both).signed_in("PAT")
+    nobody, own = uuid7(), uuid7()
+    h.open(after=[nobody])
+    h.open(op=own, after=[own])
+    later = uuid7()
+    h.open(after=[later])
+    h.open(op=later)
+    assert [said(outcome) for outcome in h.told()] == [
+        ("rejected", "dependency.unknown", nobody),
+        ("rejected", "dependency.unknown", own),
+        ("rejected", "dependency.unknown", later),
+        ("applied", None, None),
+    ]
+
+
+def test_what_another_terminal_did_may_be_needed(both: World) -> None:
+    one, other = Hand(both).signed_in("PAT"), Hand(both).signed_in("DISC")
+    round_, opened = one.open()
+    one.told()
+    other.open(after=[opened])
+    assert said(other.told()[0]) == ("applied", None, None)
+
+
+def test_a_conflict_does_not_reject_what_came_after_it(both: World) -> None:
+    """Both values of a conflict are kept, so that work upon it is not lost with it."""
+    h = Hand(both).signed_in("ADM")
+    change = {"name": "新名"}
+    stale = h.write("place", "change", both.ids["C1"], change, base=7)
+    h.write("place", "change", both.ids["C1"], change, base=1, after=[stale])
+    assert [said(outcome)[0] for outcome in h.told()] == ["conflict", "applied"]
+
+
+def test_an_operation_id_is_used_once(both: World) -> None:
+    h = Hand(both).signed_in("PAT")
+    round_, opened = h.open()
+    h.open(op=opened)
+    h.told()
+    h.open(op=opened)
+    h.write("patrol.round", "open", uuid7(), {}, op=opened)
+    h.open(op=opened, priority="high")
+    told = h.told()
+    repeated = [(outcome["status"], outcome["problem"]["code"]) for outcome in told[1:]]
+    assert repeated == [("rejected", "operation.repeated")] * 3 + [("quarantined", "operation.repeated")]
+    assert [outcome["op"] for outcome in told] == [opened] * 5
+    assert told[0]["status"] == "applied" and told[0]["record"] == round_
+    kept = store.rows(both, tables.operations, terminal=h.terminal)
+    assert [row.raw for row in kept] == [frame[2] for frame in h.frames]
+    assert len(store.rows(both, tables.records, terminal=h.terminal)) == 1
+    store.verified(both)
+
+
+def test_another_terminal_s_operation_id_is_used_too(both: World) -> None:
+    one, other = Hand(both).signed_in("PAT"), Hand(both).signed_in("PAT")
+    _, opened = one.open()
+    one.told()
+    other.open(op=opened)
+    other.open()
+    assert [said(outcome)[:2] for outcome in other.told()] == [("rejected", "operation.repeated"), ("applied", None)]
+
+
+def test_a_repeated_id_leaves_dependents_of_the_first_alone(both: World) -> None:
+    h = Hand(both).signed_in("PAT")
+    round_, opened = h.open()
+    h.open(op=opened)
+    h.visit(round_, "K")
+    h.close_round(round_, after=[opened])
+    assert [said(outcome)[0] for outcome in h.told()] == ["applied", "rejected", "applied", "applied"]
+
+
+def test_a_round_is_closed_once(both: World) -> None:
+    h = Hand(both).signed_in("PAT")
+    round_, opened = h.open()
+    closed = h.close_round(round_, after=[opened])
+    h.close_round(round_, base=2, after=[closed])
+    last = h.told()[-1]
+    assert said(last)[:2] == ("rejected", "record.state")
+    assert last["problem"]["detail"] == {"state": "closed"}
+    assert store.one(both, tables.records, id=round_).version == 2

@@ -1,0 +1,144 @@
+"""The forms that terminals show: every field of every verb with its type and bounds, named in both languages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import marshmallow as ma
+import pytest
+from marshmallow import fields
+
+from backend.kernel.acceptor import Acceptor
+from backend.kernel.kind import COMMON_MARKS, Text
+from backend.records.registry import kinds
+from mobile_api.kinds import describe
+from tests.samples import Stage, samples, set_up
+from tests.support.world import World
+
+KINDS = sorted(kinds())
+TYPES = {"text": str, "whole": int, "yes_no": bool, "group": dict, "list": list}
+HAN = re.compile(r"[\u4e00-\u9fff]")
+
+
+def walk(schema: ma.Schema, at: str = "") -> Iterator[tuple[str, fields.Field[Any]]]:
+    """Every field of a schema by its path, those of groups and of lists of groups too."""
+    for name, field in schema.load_fields.items():
+        path = f"{at}{name}"
+        yield path, field
+        inner = field.inner if isinstance(field, fields.List) else field
+        if isinstance(inner, fields.Nested):
+            yield from walk(inner.schema, f"{path}.")
+
+
+def described(form: list[dict[str, Any]], at: str = "") -> dict[str, dict[str, Any]]:
+    """The same of a form."""
+    found = {}
+    for field in form:
+        found[f"{at}{field['name']}"] = field
+        found |= described(field.get("fields", []), f"{at}{field['name']}.")
+    return found
+
+
+def of_verbs(kind: str) -> dict[str, fields.Field[Any]]:
+    """All fields of a kind, whatever the verb."""
+    return {path: field for verb in kinds()[kind].verbs.values() for path, field in walk(verb.schema())}
+
+
+def choices(field: fields.Field[Any]) -> list[str]:
+    return [value for rule in field.validators for value in getattr(rule, "choices", ())]
+
+
+def bilingual(text: Text | dict[str, str]) -> bool:
+    zh, en = (text.zh, text.en) if isinstance(text, Text) else (text["zh"], text["en"])
+    return bool(HAN.search(zh)) and bool(en.strip()) and not HAN.search(en)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_field_of_every_verb_is_described_with_its_type(small: World, kind: str) -> None:
+    with httpx.Client(transport=small.transport()) as client:
+        answer = client.get("http://localhost/v1/kinds").raise_for_status().json()
+    told = {each["name"]: each for each in answer["kinds"]}
+    assert sorted(told) == KINDS
+    assert set(told[kind]["verbs"]) == set(kinds()[kind].verbs)
+    for name, verb in kinds()[kind].verbs.items():
+        form = told[kind]["verbs"][name]
+        assert (form["creates"], form["signoff"]) == (verb.creates, verb.signoff)
+        found = described(form["fields"])
+        expected = dict(walk(verb.schema()))
+        assert list(found) == list(expected)
+        for path, field in expected.items():
+            assert found[path]["type"] in TYPES, path
+            assert (found[path]["required"], found[path]["nullable"]) == (field.required, bool(field.allow_none)), path
+            assert found[path].get("choices", []) == choices(field), path
+            assert found[path]["type"] != "list" or "of" in found[path], path
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_form_is_enough_to_write_what_is_accepted(small: World, kind: str) -> None:
+    """Every value of the sample is of the type and within the bounds that the form gives for it."""
+    stage: Stage = set_up(small, samples()[kind])
+    for verb, valid in samples()[kind].verbs.items():
+        form = {field["name"]: field for field in describe(kinds()[kind])["verbs"][verb]["fields"]}
+        said = valid(stage)
+        assert {name for name, field in form.items() if field["required"]} <= said.keys() <= form.keys()
+        for name, value in said.items():
+            assert fits(form[name], value), (verb, name)
+
+
+def fits(field: dict[str, Any], value: Any) -> bool:
+    """Whether a terminal that knows the form alone would send this value."""
+    if value is None:
+        return bool(field["nullable"])
+    if type(value) is not TYPES[field["type"]] or value not in field.get("choices", [value]):
+        return False
+    size = value if isinstance(value, int) else len(value)
+    if not field.get("min", size) <= size <= field.get("max", size):
+        return False
+    if field["type"] == "list":
+        return all(fits(field["of"], each) for each in value)
+    inner = {each["name"]: each for each in field.get("fields", [])}
+    return field["type"] != "group" or all(fits(inner[name], each) for name, each in value.items())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_field_and_every_value_has_a_name_in_both_languages(kind: str) -> None:
+    named = set()
+    for path, field in of_verbs(kind).items():
+        named |= {path, *(f"{path}.{value}" for value in choices(field))}
+    assert set(kinds()[kind].labels) == named, "names that are missing, or that nothing has"
+    texts = [kinds()[kind].text, *kinds()[kind].labels.values(), *(verb.text for verb in kinds()[kind].verbs.values())]
+    assert [text for text in texts if not bilingual(text)] == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_mark_says_something_in_both_languages(kind: str) -> None:
+    marks = describe(kinds()[kind])["marks"]
+    assert set(marks) == set(kinds()[kind].marks)
+    assert not set(marks) & set(COMMON_MARKS)
+    assert all(bilingual(text) for text in [*marks.values(), *COMMON_MARKS.values()])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_field_has_a_default(kind: str) -> None:
+    for path, field in of_verbs(kind).items():
+        assert field.load_default is ma.missing, path
+        assert field.dump_default is ma.missing, path
+    for verb in kinds()[kind].verbs.values():
+        assert verb.schema().load({}, partial=True) == {}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whoever_creates_says_everything(kind: str) -> None:
+    """A field that may be left out would be a default by another name."""
+    for verb in kinds()[kind].verbs.values():
+        if verb.creates:
+            assert [path for path, field in walk(verb.schema()) if not field.required] == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_verb_has_a_fast_acceptor(kind: str) -> None:
+    """Else it costs twenty times as much, and nobody would see it."""
+    assert [name for name, verb in kinds()[kind].verbs.items() if not Acceptor(verb.schema).compiled] == []

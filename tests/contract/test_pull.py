@@ -1,0 +1,210 @@
+"""Rows out: pages, scopes that change, cursors from elsewhere, and the server's very bytes on the terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from backend.domain.posts import Post
+from backend.storage import tables
+from headless import patrol
+from headless.terminal import Terminal
+from sync.local import Act
+from tests.support import store
+from tests.support.hand import Hand
+from tests.support.world import SECRET, World, looked, tag
+
+IN_W = {"W", "C1", "C2", "K", "p1", "p2", "p3"}
+IN_V = {"V", "D1", "p4"}
+SCOPES = {
+    **dict.fromkeys(["PAT", "AUX", "DISC"], IN_W),
+    **dict.fromkeys(["INT", "MED", "LEAD", "DIR", "AUD", "PROC"], IN_W | IN_V),
+    "PAT2": IN_V,
+    "ADM": set(),
+}
+
+
+class Copy:
+    """What a reader holds who keeps to the protocol: rows by id, cursors by partition."""
+
+    def __init__(self, hand: Hand) -> None:
+        self.hand = hand
+        self.rows: dict[str, dict[str, Any]] = {}
+        self.cursors: dict[str, int] = {}
+        self.gone: list[str] = []
+
+    def page(self, limit: int) -> bool:
+        """Pulls one page; whether there is more."""
+        page = self.hand.pull(self.cursors, limit)
+        assert sum(len(part["rows"]) for part in page["partitions"]) <= limit
+        for part in page["partitions"]:
+            assert part["cursor"] > self.cursors.get(part["partition"], 0)
+            assert [row["seq"] for row in part["rows"]] == sorted(row["seq"] for row in part["rows"])
+            assert all(self.cursors.get(part["partition"], 0) < row["seq"] <= part["cursor"] for row in part["rows"])
+            self.rows |= {row["id"]: row for row in part["rows"]}
+            self.cursors[part["partition"]] = part["cursor"]
+        for name in page["gone"]:
+            del self.cursors[name]
+            self.rows = {key: row for key, row in self.rows.items() if row["partition"] != name}
+        self.gone += page["gone"]
+        return bool(page["more"])
+
+    def pull(self, limit: int = 500) -> Copy:
+        """Pulls until there is no more."""
+        while self.page(limit):
+            pass
+        return self
+
+
+def held(world: World, terminal: Terminal, name: str) -> set[str]:
+    """Short names of what an officer holds after a pull."""
+    terminal.sign_in(name, SECRET)
+    terminal.pull()
+    names = {identity: short for short, identity in world.ids.items()}
+    return {names[row["id"]] for row in terminal.rows()}
+
+
+def test_everybody_is_given_his_scope_and_nothing_else(both: World) -> None:
+    assert set(SCOPES) == {*Post, "PAT2"}
+    terminal = both.terminal()
+    assert {name: held(both, terminal, name) for name in SCOPES} == SCOPES
+
+
+def test_a_terminal_holds_the_server_s_very_bytes(both: World) -> None:
+    writer = both.terminal("PAT")
+    writer.pull()
+    round_ = patrol.open_round(writer, both.ids["W"])
+    for code in ("C1", "C2"):
+        patrol.visit(writer, round_, both.ids[code], tag=tag(code), cell=looked(2), note="情绪低落 𠮷")
+    writer.sync()
+    patrol.close_round(writer, round_)
+    writer.sync()
+    reader = both.terminal("LEAD")
+    for limit in (1, 500):
+        reader.pull(limit)
+        kept = {row.id: (row.body, row.partition) for row in store.rows(both, tables.records)}
+        mine = {row["id"]: (orjson.dumps(row), row["partition"]) for row in reader.rows()}
+        assert mine == kept
+    assert {row["id"]: orjson.dumps(row) for row in writer.rows()}.items() <= {
+        identity: body for identity, (body, _) in kept.items()
+    }.items()
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7])
+def test_small_pages_give_what_one_large_one_does_while_others_write(both: World, limit: int) -> None:
+    writer = Hand(both).signed_in("PAT")
+    round_, opened = writer.open()
+    for at in range(9):
+        writer.visit(round_, ("K", "C1", "C2")[at % 3])
+    writer.told()
+    copy, pages = Copy(Hand(both).signed_in("DISC")), 0
+    while copy.page(limit):
+        pages += 1
+        if pages % 3 == 1 and pages < 10:
+            writer.visit(round_, "K")
+            writer.told(writer.n, writer.n)
+        if pages == 5:
+            both.desk("INT", Act("person", "change", both.ids["p1"], {"name": "改名"}, base=1))
+        if pages == 8:
+            writer.close_round(round_, after=[opened])
+            writer.told(writer.n, writer.n)
+    copy.pull(limit)
+    fresh = Copy(Hand(both).signed_in("DISC")).pull()
+    assert copy.rows == fresh.rows and len(fresh.rows) > 17
+    assert copy.cursors == fresh.cursors
+    bodies = {row.id: row.body for row in store.rows(both, tables.records)}
+    assert {key: orjson.dumps(row) for key, row in copy.rows.items()} == {key: bodies[key] for key in copy.rows}
+
+
+def test_a_page_that_ends_on_a_partition_s_last_row_says_rightly_whether_there_is_more(both: World) -> None:
+    for limit in range(1, 9):
+        copy, told = Copy(Hand(both).signed_in("PAT")), []
+        while True:
+            before = len(copy.rows)
+            told.append(copy.page(limit))
+            if not told[-1]:
+                break
+            assert len(copy.rows) - before == limit, "a page was not filled though there was more"
+        assert len(copy.rows) == len(IN_W)
+        assert len(told) == -(-len(IN_W) // limit)
+
+
+def test_what_is_new_comes_once(both: World) -> None:
+    copy = Copy(Hand(both).signed_in("PAT")).pull()
+    page = copy.hand.pull(copy.cursors)
+    assert (page["partitions"], page["gone"], page["more"]) == ([], [], False)
+    both.desk("ADM", Act("place", "change", both.ids["K"], {"name": "新名"}, base=1))
+    page = copy.hand.pull(copy.cursors)
+    assert [row["id"] for part in page["partitions"] for row in part["rows"]] == [both.ids["K"]]
+
+
+def test_who_moves_to_another_cell_leaves_one_officer_and_reaches_the_other(both: World) -> None:
+    left, reached = Copy(Hand(both).signed_in("PAT")).pull(), Copy(Hand(both).signed_in("PAT2")).pull()
+    p1 = both.ids["p1"]
+    assert p1 in left.rows and p1 not in reached.rows
+    moved = both.desk("INT", Act("person", "change", p1, {"cell": both.ids["D1"]}, base=1))
+    assert moved[0]["status"] == "applied"
+    assert left.pull().gone == [f"person/{p1}/base"]
+    assert p1 not in left.rows
+    assert reached.pull().rows[p1]["doc"]["cell"] == both.ids["D1"] and reached.gone == []
+    both.desk("INT", Act("person", "change", p1, {"cell": both.ids["C2"]}, base=2))
+    assert left.pull().rows[p1]["version"] == 3
+    assert reached.pull().gone == [f"person/{p1}/base"]
+
+
+def test_who_moves_within_the_ward_stays(both: World) -> None:
+    copy = Copy(Hand(both).signed_in("PAT")).pull()
+    both.desk("INT", Act("person", "change", both.ids["p1"], {"cell": both.ids["C2"]}, base=1))
+    assert copy.pull().rows[both.ids["p1"]]["doc"]["cell"] == both.ids["C2"]
+    assert copy.gone == []
+
+
+def test_an_assignment_brings_the_old_rows_and_its_end_takes_them(both: World) -> None:
+    copy = Copy(Hand(both).signed_in("PAT")).pull()
+    given = {"facility": "TEST", "officer": both.ids["PAT2"], "place": both.ids["V"]}
+    store.alter(both, tables.assignments, given, officer=both.ids["PAT"])
+    assert {both.ids[name] for name in IN_W | IN_V} == set(copy.pull().rows)
+    both.clock.advance(1000)
+    store.alter(both, tables.assignments, given | {"officer": both.ids["PAT"]}, until=both.clock.now())
+    assert {both.ids[name] for name in IN_W} == set(copy.pull().rows)
+    assert len(copy.gone) == len(IN_V)
+
+
+def test_partitions_out_of_scope_are_gone_whether_they_were_held_or_not(both: World) -> None:
+    foreign = f"person/{both.ids['p4']}/base"
+    unknown = f"place/{both.ids['PAT']}/base"
+    page = Hand(both).signed_in("PAT").pull({foreign: 0, unknown: 5})
+    assert page["gone"] == sorted([foreign, unknown])
+    assert foreign not in [part["partition"] for part in page["partitions"]]
+
+
+def test_a_cursor_beyond_the_server_s_brings_nothing_and_stops_nothing(both: World) -> None:
+    """As after a restore of the server: the answer says how far the server is, so that it shows."""
+    h = Hand(both).signed_in("PAT")
+    beyond = {f"place/{both.ids[code]}/base": 2**53 - 1 for code in ("W", "C1", "C2", "K")}
+    page = h.pull(beyond)
+    assert page["at"] == store.one(both, tables.facilities).seq < 2**53 - 1
+    assert {part["partition"].split("/")[0] for part in page["partitions"]} == {"person"}
+    assert (page["gone"], page["more"]) == ([], False)
+
+
+def test_a_pull_says_where_the_facility_stands(both: World) -> None:
+    h = Hand(both).signed_in("PAT")
+    page = h.pull()
+    state = store.one(both, tables.facilities)
+    assert (page["epoch"], page["at"], page["head"]) == (1, state.seq, state.head)
+    h.hear(page["head"])
+    assert h.anchor["size"] == state.size
+
+
+def test_an_edit_that_waits_on_the_terminal_survives_the_row_s_removal(both: World) -> None:
+    terminal = both.terminal("PAT")
+    terminal.pull()
+    round_ = patrol.open_round(terminal, both.ids["W"])
+    patrol.visit(terminal, round_, both.ids["C1"], tag=tag("C1"), cell=looked(1), note=None)
+    both.desk("INT", Act("person", "change", both.ids["p1"], {"cell": both.ids["D1"]}, base=1))
+    assert terminal.pull().gone == [f"person/{both.ids['p1']}/base"]
+    assert len(terminal.waiting()) == 2
+    assert [(outcome["status"], outcome["marks"]) for outcome in terminal.push()] == [("applied", [])] * 2

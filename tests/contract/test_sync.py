@@ -1,0 +1,261 @@
+"""The chain under a bad line: answers lost, batches cut anew, gaps, forks, and the same push from two sides at once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
+from dataclasses import replace
+from threading import Barrier
+from typing import Any
+
+import httpx
+import pytest
+
+from backend.storage import tables
+from headless import Offline, patrol
+from headless.chain import frames, uuid7
+from tests.support import hand, store
+from tests.support.hand import Hand
+from tests.support.world import World, looked, tag
+from wsgi import create_app
+
+EVERYTHING = (tables.operations, tables.records, tables.versions, tables.leaves, tables.partitions, tables.terminals)
+
+
+def everything(world: World) -> list[list[Any]]:
+    """All that a push may change."""
+    return [store.rows(world, table) for table in EVERYTHING]
+
+
+def walked(h: Hand, stops: int = 2) -> None:
+    """Writes a round with some stops."""
+    round_, opened = h.open()
+    for _ in range(stops):
+        h.visit(round_, "K")
+    h.close_round(round_, after=[opened])
+
+
+def code(response: httpx.Response) -> tuple[int, str]:
+    assert response.headers["Content-Type"] == "application/problem+json"
+    return response.status_code, response.json()["code"]
+
+
+def test_a_round_on_foot_arrives_whole(both: World) -> None:
+    terminal = both.terminal("PAT")
+    terminal.pull()
+    round_ = patrol.open_round(terminal, both.ids["W"])
+    patrol.visit(terminal, round_, both.ids["C1"], tag=tag("C1"), cell=looked(2), note=None)
+    patrol.visit(terminal, round_, both.ids["K"], tag=tag("K"), cell=None, note=None)
+    patrol.close_round(terminal, round_)
+    told = terminal.push()
+    assert [(outcome["status"], outcome["marks"]) for outcome in told] == [("applied", [])] * 4
+    assert [outcome["n"] for outcome in told] == [1, 2, 3, 4]
+    terminal.pull()
+    assert [row["state"] for row in terminal.rows("patrol.round")] == ["closed"]
+    assert len(terminal.rows("patrol.visit")) == 2
+
+
+def test_an_answer_lost_after_the_commit_is_got_by_the_same_push(both: World) -> None:
+    class Lossy(httpx.BaseTransport):
+        def __init__(self) -> None:
+            self.inner, self.lost = both.transport(), 0
+
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            response = self.inner.handle_request(request)
+            if request.url.path.endswith("/push") and self.lost == 0:
+                self.lost += 1
+                raise httpx.ReadError("the answer was lost")
+            return response
+
+    terminal = both.terminal("PAT")
+    terminal._transport = lossy = Lossy()
+    terminal._wire = None
+    round_ = patrol.open_round(terminal, both.ids["W"])
+    patrol.close_round(terminal, round_)
+    with pytest.raises(Offline):
+        terminal.push()
+    assert lossy.lost == 1 and len(terminal.waiting()) == 2
+    mine = terminal.identity.terminal
+    committed = store.rows(both, tables.operations, terminal=mine)
+    before = everything(both)
+    assert [outcome["status"] for outcome in terminal.push()] == ["applied", "applied"]
+    assert [queued.raw for queued in terminal.queue()] == [row.raw for row in committed]
+    assert everything(both) == before
+
+
+def test_a_batch_cut_differently_the_second_time_applies_only_what_is_new(both: World) -> None:
+    h = Hand(both).signed_in("PAT")
+    walked(h, 4)
+    assert len(h.told(1, 3)) == 3
+    second = h.push(2, 5)
+    assert [outcome["n"] for outcome in second.json()["outcomes"]] == [2, 3, 4, 5]
+    assert second.json()["next"] == 6
+    third = h.push()
+    assert third.json()["next"] == h.n + 1 == 7
+    kept = store.rows(both, tables.operations, terminal=h.terminal)
+    assert hand.outcomes(third) == b",".join(row.outcome for row in kept)
+    assert hand.outcomes(h.push(4, 4)) == kept[3].outcome
+    assert len(kept) == 6 and store.verified(both).operations == len(store.rows(both, tables.operations))
+
+
+def test_a_gap_tells_where_to_go_on_and_nothing_is_applied(both: World) -> None:
+    h = Hand(both).signed_in("PAT")
+    walked(h)
+    h.told(1, 1)
+    before = everything(both)
+    refused = h.push(3, 4)
+    assert code(refused) == (409, "chain.gap")
+    assert refused.json()["detail"] == {"next": 2}
+    assert everything(both) == before
+    assert [outcome["status"] for outcome in h.told(2, 4)] == ["applied"] * 3
+
+
+def test_other_bytes_under_a_known_number_are_a_fork(both: World) -> None:
+    h = Hand(both).signed_in("PAT")
+    walked(h)
+    h.told(1, 3)
+    before = everything(both)
+    clone = replace_from(h, 2)
+    for first, last in ((2, 2), (1, 3), (2, clone.n)):
+        refused = clone.push(first, last)
+        assert code(refused) == (409, "chain.fork")
+        assert refused.json()["detail"] == {"n": 2}
+    assert everything(both) == before
+    assert [outcome["status"] for outcome in h.told(4, 4)] == ["applied"]
+
+
+def test_a_new_number_on_another_past_is_a_fork(both: World) -> None:
+    h = Hand(both).signed_in("PAT")
+    walked(h)
+    h.told(1, 2)
+    before = everything(both)
+    clone = replace_from(h, 2)
+    assert code(clone.push(3, clone.n)) == (409, "chain.fork")
+    assert code(h.push(3, 4, incarnation=2)) == (409, "chain.fork")
+    assert code(replace_from(h, 1).push(1, 1)) == (409, "chain.fork")
+    assert everything(both) == before
+
+
+def replace_from(h: Hand, n: int) -> Hand:
+    """The same terminal restored from a copy: from number ``n`` on its chain has other operations."""
+    clone = copy(h)
+    clone.frames = h.frames[: n - 1]
+    walked(clone)
+    return clone
+
+
+@pytest.mark.parametrize("copies", [2, 4])
+def test_the_same_push_at_once_from_several_sides_has_one_effect(both: World, copies: int) -> None:
+    h = Hand(both).signed_in("PAT")
+    walked(h, 10)
+    start = Barrier(copies)
+
+    def send() -> bytes:
+        start.wait()
+        return hand.outcomes(h.push())
+
+    with ThreadPoolExecutor(copies) as pool:
+        answers = [each.result() for each in [pool.submit(send) for _ in range(copies)]]
+    kept = store.rows(both, tables.operations, terminal=h.terminal)
+    assert answers == [b",".join(row.outcome for row in kept)] * copies
+    assert len(kept) == h.n and {row.status for row in kept} == {"applied"}
+    assert len(store.rows(both, tables.records, terminal=h.terminal)) == h.n - 1
+    store.verified(both)
+
+
+def test_the_same_push_through_two_servers_of_one_store_has_one_effect(both: World) -> None:
+    h = Hand(both).signed_in("PAT")
+    walked(h, 10)
+    beside = replace(both, app=create_app(both.settings, both.clock))
+    start = Barrier(2)
+
+    def send(world: World) -> bytes:
+        start.wait()
+        proof = h.key.push(h.claims())
+        return hand.outcomes(hand.send(world, proof, frames(h.frames)))
+
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            one, other = pool.map(send, (both, beside))
+    finally:
+        beside.services.store.close()
+    assert one == other
+    assert len(store.rows(both, tables.operations, terminal=h.terminal)) == h.n
+    store.verified(both)
+
+
+def test_terminals_that_push_together_all_get_their_own_outcomes(both: World) -> None:
+    hands = [Hand(both).signed_in("PAT") for _ in range(4)]
+    for h in hands:
+        walked(h)
+        h.put(b"not an operation")
+    start = Barrier(4)
+
+    def send(h: Hand) -> list[dict[str, Any]]:
+        start.wait()
+        return h.told()
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(send, hands))
+    for h, told in zip(hands, answers, strict=True):
+        assert [(outcome["n"], outcome["status"]) for outcome in told] == [
+            *((n, "applied") for n in range(1, 5)), (5, "quarantined"),
+        ]  # fmt: skip
+        assert len(store.rows(both, tables.operations, terminal=h.terminal)) == 5
+    sequence = [outcome["seq"] for told in answers for outcome in told if "seq" in outcome]
+    assert len(set(sequence)) == len(sequence)
+    store.verified(both)
+
+
+def test_one_bad_operation_among_a_hundred_costs_no_other(both: World) -> None:
+    h = Hand(both).signed_in("PAT")
+    round_, _ = h.open()
+    for at in range(1, 100):
+        h.visit(round_, "K", **({"note": ""} if at == 50 else {}))
+    told = h.told()
+    assert [outcome["n"] for outcome in told if outcome["status"] != "applied"] == [51]
+    assert told[50]["problem"]["field"] == "fields.note"
+    assert len(store.rows(both, tables.records, kind="patrol.visit")) == 98
+    assert store.one(both, tables.operations, terminal=h.terminal, n=51).raw == h.frames[50][2]
+
+
+def test_what_a_terminal_has_captured_is_remembered_so_that_a_loss_shows(both: World) -> None:
+    h = Hand(both).signed_in("PAT")
+    walked(h)
+    h.push(1, 2)
+    assert store.one(both, tables.terminals, terminal=h.terminal).captured == 4
+    h.push(1, 2, captured=9)
+    h.push(1, 2, captured=3)
+    end = store.one(both, tables.terminals, terminal=h.terminal)
+    assert (end.last_n, end.captured) == (2, 9)
+    reported = [leaf for leaf in store.leaves(both) if leaf["act"] == "terminal.reported"]
+    assert [leaf["captured"] for leaf in reported] == [9]
+
+
+def test_order_rises_though_the_server_s_clock_steps_back(both: World) -> None:
+    h = Hand(both).signed_in("PAT")
+    reader = both.terminal("AUD")
+    reader.pull()
+    seen: list[dict[str, Any]] = []
+    for step in (0, -3_600_000, -86_400_000, 7_200_000):
+        both.clock.advance(step)
+        h.open()
+        seen += h.told(h.n, h.n)
+        reader.pull()
+    assert [outcome["seq"] for outcome in seen] == list(range(seen[0]["seq"], seen[0]["seq"] + 4))
+    rows = reader.rows("patrol.round")
+    assert [row["id"] for row in rows] == [outcome["record"] for outcome in seen]
+    received = [row["received_at"] for row in rows]
+    assert received != sorted(received)
+    store.verified(both)
+
+
+def test_a_number_that_nobody_asked_for_makes_no_record(both: World) -> None:
+    """Whatever a chain refuses leaves no trace of a record: neither fork nor gap was half applied."""
+    h = Hand(both).signed_in("PAT")
+    h.open()
+    h.write("patrol.round", "open", record := uuid7(), {"area": both.ids["W"], "companions": []})
+    assert code(h.push(2, 2)) == (409, "chain.gap")
+    assert store.rows(both, tables.records, id=record) == []
+    assert [outcome["status"] for outcome in h.told()] == ["applied"] * 2
+    assert len(store.rows(both, tables.records, id=record)) == 1

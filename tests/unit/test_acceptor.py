@@ -1,0 +1,173 @@
+"""The fast acceptor and marshmallow agree on every document, and what both accept is stored as it was sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import marshmallow as ma
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from marshmallow import fields, validate
+
+from backend.kernel.acceptor import Acceptor, compile_schema
+from backend.records.registry import kinds
+from sync.accept import Envelope
+from tests.support.chance import tries
+
+SCHEMAS: dict[str, type[ma.Schema]] = {
+    f"{kind.name} {name}": verb.schema for kind in kinds().values() for name, verb in kind.verbs.items()
+} | {"envelope": Envelope}
+
+plain = st.text(st.characters(codec="utf-8"), max_size=20)
+junk = st.sampled_from([
+    None, True, False, 0, 1, -1, 1.0, 0.5, 2**53, "", "1", " ", "m", "cell", "session", "0", "\n", "a\n", "真", [], {}, [None],
+    [[]], {"a": 1}, "x" * 33, "x" * 501, "019aa1f0-7c00-7000-8000-000000000001", "019aa1f0-7c00-7000-8000-000000000001\n",
+    "019AA1F0-7C00-7000-8000-000000000001", "A" * 43, "A" * 43 + "\n", "2026-11-22T03:14:15.123Z", ["04AA000000000001"] * 9,
+    "٠" * 12, 10**6,
+])  # fmt: skip
+
+
+def valid(field: fields.Field[Any]) -> st.SearchStrategy[Any]:
+    """Values that a field should accept, made from what it says of itself."""
+    rules = {type(rule): rule for rule in field.validators}
+    made: st.SearchStrategy[Any]
+    if isinstance(field, fields.Nested):
+        made = documents(field.schema)
+    elif isinstance(field, fields.List):
+        made = st.lists(valid(field.inner), max_size=min(3, rules[validate.Length].max))
+    elif isinstance(field, fields.Integer):
+        made = st.integers(rules[validate.Range].min, rules[validate.Range].max)
+    elif isinstance(field, fields.Dict):
+        made = st.dictionaries(plain, plain, max_size=2)
+    elif validate.OneOf in rules:
+        made = st.sampled_from(rules[validate.OneOf].choices)
+    elif validate.Regexp in rules:
+        made = st.from_regex(rules[validate.Regexp].regex, fullmatch=True)
+    else:
+        low, high = rules[validate.Length].min, rules[validate.Length].max
+        made = st.text(st.characters(codec="utf-8"), min_size=low, max_size=min(high, low + 4))
+    return st.none() | made if field.allow_none else made
+
+
+def documents(schema: ma.Schema) -> st.SearchStrategy[dict[str, Any]]:
+    """Documents that a schema should accept."""
+    required = {name: valid(field) for name, field in schema.load_fields.items() if field.required}
+    optional = {name: valid(field) for name, field in schema.load_fields.items() if not field.required}
+    return st.fixed_dictionaries(required, optional=optional)
+
+
+def spoilt(data: st.DataObject, document: Any) -> Any:
+    """The document with one thing changed, added or taken away, somewhere in it."""
+    if not isinstance(document, dict | list) or not document or data.draw(st.integers(0, 9)) == 0:
+        return data.draw(junk)
+    made: Any = dict(document) if isinstance(document, dict) else list(document)
+    keys = list(made) if isinstance(made, dict) else list(range(len(made)))
+    key = data.draw(st.sampled_from(keys))
+    what = data.draw(st.sampled_from(["change", "change", "take", "add"]))
+    if what == "take":
+        del made[key]
+    elif what == "change":
+        made[key] = spoilt(data, made[key])
+    elif isinstance(made, dict):
+        made[data.draw(st.sampled_from(["x", "", "state", "sex", "_schema"]))] = data.draw(junk)
+    else:
+        made.append(data.draw(junk))
+    return made
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal and of the same types: 1 is neither true nor 1.0."""
+    return orjson.dumps(one, option=orjson.OPT_SORT_KEYS) == orjson.dumps(other, option=orjson.OPT_SORT_KEYS)
+
+
+def agree(schema: type[ma.Schema], document: Any) -> bool:
+    """Whether the document is right; fails when the two say different things of it."""
+    acceptor, slow = Acceptor(schema), schema(unknown=ma.RAISE)
+    fast = acceptor._fast
+    assert fast is not None
+    right = isinstance(document, dict) and slow.validate(document) == {}
+    assert fast(document) == right, (schema.__name__, document)
+    assert bool(acceptor.errors(document)) != right
+    if right:
+        loaded = slow.load(document)
+        assert same(loaded, document)
+    return right
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_what_a_schema_allows_is_accepted_and_loaded_unchanged(name: str) -> None:
+    @tries(25)
+    @given(documents(SCHEMAS[name]()))
+    def check(document: dict[str, Any]) -> None:
+        assert agree(SCHEMAS[name], document)
+
+    check()
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_fast_and_slow_agree_on_what_is_spoilt(name: str) -> None:
+    seen = {True: 0, False: 0}
+
+    @tries(120)
+    @given(documents(SCHEMAS[name]()), st.data())
+    def check(document: dict[str, Any], data: st.DataObject) -> None:
+        for _ in range(data.draw(st.integers(1, 2))):
+            document = spoilt(data, document)
+        seen[agree(SCHEMAS[name], document)] += 1
+
+    check()
+    assert seen[False] > 30, "hardly anything was spoilt"
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+@pytest.mark.parametrize("document", [None, [], "", 1, True, {}])
+def test_what_is_no_document_is_never_accepted(name: str, document: Any) -> None:
+    optional = not any(field.required for field in SCHEMAS[name]().load_fields.values())
+    assert agree(SCHEMAS[name], document) == (document == {} and isinstance(document, dict) and optional)
+
+
+def test_what_cannot_be_compiled_is_left_to_marshmallow() -> None:
+    class Hooked(ma.Schema):
+        n = fields.Integer(strict=True, validate=validate.Range(0, 1))
+
+        @ma.validates_schema
+        def never(self, data: Any, **_: Any) -> None:
+            raise ma.ValidationError("never")
+
+    class Changing(ma.Schema):
+        @ma.post_load
+        def change(self, data: Any, **_: Any) -> Any:
+            return data
+
+    def of(**made: Any) -> ma.Schema:
+        return ma.Schema.from_dict(made)(unknown=ma.RAISE)
+
+    uncompiled = [
+        Hooked(unknown=ma.RAISE),
+        Changing(unknown=ma.RAISE),
+        ma.Schema.from_dict({})(unknown=ma.EXCLUDE),
+        of(n=fields.Integer()),
+        of(n=fields.Float()),
+        of(n=fields.String(load_default="x")),
+        of(n=fields.String(data_key="m")),
+        of(n=fields.String(validate=validate.Equal("x"))),
+        of(n=fields.Integer(strict=True, validate=validate.Range(min=1))),
+        of(n=fields.Integer(strict=True, validate=validate.Range(1, 2, min_inclusive=False))),
+        of(n=fields.Dict(keys=fields.String())),
+        of(n=fields.List(fields.Email())),
+        of(n=fields.Nested(Hooked(unknown=ma.RAISE))),
+    ]
+    assert [compile_schema(schema) for schema in uncompiled] == [None] * len(uncompiled)
+
+
+def test_an_acceptor_without_a_fast_way_says_what_marshmallow_says() -> None:
+    class Loose(ma.Schema):
+        mail = fields.Email(required=True)
+
+    acceptor = Acceptor(Loose)
+    assert not acceptor.compiled
+    assert acceptor.errors({"mail": "a@example.org"}) == {}
+    assert acceptor.errors({"mail": "a"}) == {"mail": ["Not a valid email address."]}
+    assert acceptor.errors([]) == {"_schema": ["Not an object."]}
