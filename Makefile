@@ -83,5 +83,5 @@ $(VENV)/.build: $(VENV)/.node terminal/package-lock.json
 
 terminal/dist/index.html: $(VENV)/.build $(shell find terminal/src terminal/public -type f 2>/dev/null) $(wildcard terminal/*.html terminal/*.ts terminal/*.json)
 	@echo "building the terminal …"
-	@cd terminal && PATH=$(CURDIR)/$(BIN):$$PATH && npm run --silent build
+	@cd terminal && PATH=$(CURDIR)/$(BIN):$$PATH && npm run --silent build -- --logLevel warn
 	@touch $@

@@ -23,6 +23,7 @@ from headless import patrol
 from headless.errors import Problem
 from headless.terminal import Terminal
 from mobile_api.services import EXTENSION, Services
+from tools.transcript import unnamed
 from wsgi import create_app
 
 BEGIN, END = "<!-- exchange: begin, made by `make docs` -->\n", "<!-- exchange: end -->"
@@ -115,6 +116,7 @@ def _live(terminal: Terminal, recorder: _Recorder, code: str) -> None:
 
 
 def _masked(text: str) -> str:
+    text = unnamed(text)
     for pattern, instead in _MASKS:
         text = re.sub(pattern, instead, text)
     return text.rstrip("\n")
