@@ -1,7 +1,7 @@
 """The recorded exchange of docs/protocol.md: one terminal's first minutes, as they really go over the wire.
 
-Recorded in this process against the demo facility; what is chance (ids, hashes, signatures, times) is masked. `make docs`
-writes it, a test records again and compares.
+Recorded in this process against the demo facility; what is chance (ids, hashes, signatures, times) is masked. `make
+docs` writes it, a test records again and compares.
 """
 
 from __future__ import annotations

@@ -64,9 +64,8 @@ class _Play:
         typed = line
         for word, real in shown.items():
             typed = typed.replace(word, real)
-        done = subprocess.run(
-            typed, shell=True, cwd=self.folder, env=self._environ, capture_output=True, text=True, check=False
-        )  # noqa: S602 - our own lines
+        shell = ["bash", "-c", typed]
+        done = subprocess.run(shell, cwd=self.folder, env=self._environ, capture_output=True, text=True, check=False)
         self.lines += [f"$ {line}", *(done.stdout + done.stderr).rstrip().splitlines()]
         return done.stdout
 
