@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_smorest import Blueprint
 from marshmallow import Schema, fields
 
 from backend.identity import facilities
+from mobile_api.blueprint import Blueprint
 from mobile_api.guard import session, signed_in
 from mobile_api.services import services
 

@@ -36,6 +36,7 @@ def _marked(view: View, guard: str, posts: frozenset[Post]) -> View:
     ]
     required: list[dict[str, list[str]]] = [{key: [] for each in security for key in each}] if security else []
     view._apidoc = {**getattr(view, "_apidoc", {})}  # type: ignore[attr-defined]
+    view._apidoc["guard"] = guard  # type: ignore[attr-defined]
     view._apidoc["manual_doc"] = {**view._apidoc.get("manual_doc", {}), "security": required}  # type: ignore[attr-defined]
     view.guard, view.posts = guard, posts  # type: ignore[attr-defined]
     return view

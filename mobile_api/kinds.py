@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_smorest import Blueprint
 from marshmallow import Schema, fields
 
 from backend.kernel.kind import COMMON_MARKS, Kind, Text
 from backend.records.registry import kinds
+from mobile_api.blueprint import Blueprint
 from mobile_api.guard import open_to_all
 
 blueprint = Blueprint("kinds", __name__, url_prefix="/v1/kinds", description="Record kinds and their forms")

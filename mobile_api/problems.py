@@ -10,10 +10,11 @@ import structlog
 from flask import Flask, Response, request
 from flask_smorest import Api
 from marshmallow import Schema, fields
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from backend.kernel.problems import MOST_FIELDS, Problem, field_problems
+from backend.kernel.problems import CATALOGUE, MOST_FIELDS, Problem, field_problems
 
+PROBLEM = "application/problem+json"
 _log = structlog.get_logger(__name__)
 _CODES = {
     400: "request.malformed",
@@ -29,7 +30,7 @@ _CODES = {
 class FieldProblem(Schema):
     """One field that is wrong."""
 
-    code = fields.String(required=True)
+    code = fields.String(required=True, metadata={"enum": list(CATALOGUE)})
     field = fields.String()
     zh = fields.String(required=True)
     en = fields.String(required=True)
@@ -48,7 +49,7 @@ class ProblemDocument(FieldProblem):
 def answer(problem: Problem) -> Response:
     """A problem as a response, with ``Retry-After`` where it says when to come again."""
     body = orjson.dumps(problem.document())
-    response = Response(body, problem.entry.status, mimetype="application/problem+json")
+    response = Response(body, problem.entry.status, mimetype=PROBLEM)
     if "retry_after" in problem.detail:
         response.headers["Retry-After"] = str(problem.detail["retry_after"])
     if problem.entry.status == HTTPStatus.UNAUTHORIZED:
@@ -71,11 +72,27 @@ class ProblemApi(Api):
     """flask-smorest's Api with our errors in place of its own."""
 
     ERROR_SCHEMA = ProblemDocument
+    DEFAULT_ERROR_RESPONSE_NAME = None
 
     def handle_http_exception(self, error: HTTPException) -> Any:
         if error.code is not None and error.code < 400:
             return error.get_response()
-        return answer(_of_http(error))
+        response = answer(_of_http(error))
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+        return response
+
+    def _register_responses(self) -> None:
+        """One response a status of the catalogue; ``mobile_api.blueprint`` says which route may give which."""
+        for status in sorted({entry.status for entry in CATALOGUE.values()}):
+            response: dict[str, Any] = {
+                "description": "A problem (docs/errors.md)",
+                "content": {PROBLEM: {"schema": ProblemDocument}},
+            }
+            if any("retry_after" in entry.detail for entry in CATALOGUE.values() if entry.status == status):
+                seconds = {"description": "Seconds to wait", "required": True, "schema": {"type": "integer"}}
+                response["headers"] = {"Retry-After": seconds}
+            self.spec.components.response(f"Problem{status}", response, lazy=True)
 
 
 def register(app: Flask) -> None:

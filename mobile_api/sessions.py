@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
 from backend.identity import officers, sessions, terminals
 from backend.kernel.clock import to_text
+from mobile_api.blueprint import Blueprint
 from mobile_api.guard import by_key, proven_key, session, signed_in
 from mobile_api.services import services
 
@@ -44,6 +44,7 @@ class SignedIn(Schema):
 @blueprint.post("")
 @by_key
 @blueprint.arguments(SignIn)
+@blueprint.problems(429)
 @blueprint.response(201, SignedIn)
 def sign_in(body: dict[str, Any]) -> dict[str, Any]:
     """Sign an officer in on the terminal that makes the proof."""

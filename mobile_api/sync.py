@@ -6,13 +6,13 @@ import re
 from typing import Any
 
 from flask import Response, request
-from flask_smorest import Blueprint
 from marshmallow import Schema, ValidationError, fields, validate
 from werkzeug.exceptions import UnsupportedMediaType
 
 from backend.kernel import failpoints
 from backend.kernel.framing import MAX_BODY
 from backend.kernel.problems import Problem
+from mobile_api.blueprint import Blueprint
 from mobile_api.guard import by_push_proof, session, signed_in
 from mobile_api.services import services
 from sync.pull import MOST_ROWS
@@ -86,7 +86,7 @@ def push() -> Response:
     """Push framed operations. The same push again gets the same outcomes."""
     if request.mimetype != FRAMES:
         raise UnsupportedMediaType
-    if request.content_length is None or request.content_length > MAX_BODY:
+    if (request.content_length or 0) > MAX_BODY:
         raise Problem("batch.too_large", limit=MAX_BODY)
     body = services().pusher.push(request.headers.get("Roundsman-Proof"), request.get_data(cache=False))
     failpoints.hit("answer.before_send")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
 from backend.domain.posts import Post
@@ -13,6 +12,7 @@ from backend.kernel.clock import to_text
 from backend.kernel.framing import genesis
 from backend.kernel.ids import b64
 from backend.kernel.problems import Problem
+from mobile_api.blueprint import Blueprint
 from mobile_api.guard import by_key, proven_key, session, signed_in
 from mobile_api.services import services
 

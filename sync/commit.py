@@ -107,7 +107,7 @@ class Commits:
                 for job in jobs:
                     self._run([job])
             elif jobs[0].prior is None:
-                jobs[0].error = fault  # built anew on the chain's end at each try, what was written would be written twice
+                jobs[0].error = fault  # it builds on its chain's end at each try: what was written came twice
             else:
                 self._singly(jobs[0])
         else:

@@ -68,6 +68,7 @@ def verify(store: Store, facility: str, key: ec.EllipticCurvePublicKey, witness:
             _check_witness(_head(witness, key, facility), state.epoch, seen.size, roots)
         operations = _check_operations(connection, facility, seen.operations)
         versions = _check_versions(connection, facility, seen.rows)
+        _check_columns(connection, facility)
     return Verified(facility, state.epoch, seen.size, operations, versions, heads, claimed["root"])
 
 
@@ -184,3 +185,15 @@ def _versions(connection: Connection, facility: str) -> Iterator[tuple[str, int,
     for table in (_R, _V):
         for row in connection.execute(select(table.id, table.version, table.body).where(table.facility == facility)):
             yield row.id, row.version, row.body
+
+
+_FILED = ("id", "kind", "version", "seq", "partition", "state")
+
+
+def _check_columns(connection: Connection, facility: str) -> None:
+    """Every record is filed under what its own bytes say: its partition alone decides who is given it."""
+    columns = [_R[name] for name in _FILED]
+    for row in connection.execute(select(*columns, _R.body).where(_R.facility == facility)):
+        said = orjson.loads(row.body)
+        if any(said[name] != getattr(row, name) for name in _FILED):
+            raise Broken(f"record {row.id} is filed under other columns than its bytes say")

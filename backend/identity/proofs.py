@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from backend.kernel.clock import Clock
-from backend.kernel.ids import b64, sha256, unhash
+from backend.kernel.ids import UUID7, b64, sha256, unhash
 from backend.kernel.keys import Jws, load_jwk, thumbprint
 from backend.kernel.problems import Problem
 
@@ -121,6 +121,8 @@ class PushClaim:
                 raise ValueError("too long")
             self._jws = Jws(proof)
             self.terminal = _word(self._jws.header.get("kid"))
+            if not UUID7.fullmatch(self.terminal):
+                raise ValueError("no terminal has such an id")
         except ValueError:
             raise Problem("proof.invalid", "Roundsman-Proof") from None
 

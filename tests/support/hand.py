@@ -151,7 +151,7 @@ class Hand:
             "captured": self.n,
         }
 
-    def push(self, first: int = 1, last: int | None = None, **other: Any) -> httpx.Response:
+    def push(self, first: int = 1, last: int | None = None, /, **other: Any) -> httpx.Response:
         """Sends these numbers; ``other`` claims replace what the proof should say."""
         claims = self.claims(first, last) | other
         return send(self.world, self.key.push(claims), chain.frames(self.frames[first - 1 : last]))
