@@ -26,6 +26,7 @@ from biometrics.engines import find_engine
 from mobile_api import audit, guard, health, problems, sessions, sync, terminal_app, terminals
 from mobile_api import kinds as kinds_api
 from mobile_api.commands import register_commands
+from mobile_api.intake import Intake
 from mobile_api.services import EXTENSION, Services
 from sync.accept import Acceptance
 from sync.commit import Commits
@@ -67,6 +68,7 @@ def make_services(settings: Settings, clock: Clock) -> Services:
         pusher=Pusher(store, commits, acceptance),
         puller=Puller(store),
         desk=Desk(door, commits, acceptance),
+        intake=Intake(settings.readers),
         faces=find_engine(),
     )
 
@@ -100,7 +102,7 @@ def serve() -> Flask:
     """The application of a serving process: what the HTTP server loads."""
     app = create_app()
     services: Services = app.extensions[EXTENSION]
-    scheduler = schedule.start(services.store, services.settings.data / "witness")
+    scheduler = schedule.start(services.store, services.settings)
     atexit.register(scheduler.shutdown, wait=False)
     return app
 

@@ -30,6 +30,10 @@ class Settings:
     terminal_app: Path | None = None
     """The folder of the built terminal, if it is served from here."""
     log_level: str = "INFO"
+    readers: int = 96
+    """How many request bodies are read at once; fewer than the HTTP server has threads."""
+    silence_seconds: int = 60
+    """After how long a connection on which nothing moves is cut."""
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -45,11 +49,20 @@ class Settings:
         level = environ.get("ROUNDSMAN_LOG_LEVEL", "INFO").upper()
         if level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
             raise BadSetting("LOG_LEVEL", "must be DEBUG, INFO, WARNING or ERROR")
-        return cls(data, database, origin, _hours(environ), Path(app) if app else None, level)
+        return cls(
+            data,
+            database,
+            origin,
+            _whole(environ, "SESSION_HOURS", 12, 1, 24),
+            Path(app) if app else None,
+            level,
+            _whole(environ, "READERS", 96, 1, 1000),
+            _whole(environ, "SILENCE_SECONDS", 60, 1, 3600),
+        )
 
 
-def _hours(environ: Mapping[str, str]) -> int:
-    text = environ.get("ROUNDSMAN_SESSION_HOURS", "12")
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 24:
-        raise BadSetting("SESSION_HOURS", "must be a whole number from 1 to 24")
+def _whole(environ: Mapping[str, str], name: str, usual: int, least: int, most: int) -> int:
+    text = environ.get(f"ROUNDSMAN_{name}", str(usual))
+    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+        raise BadSetting(name, f"must be a whole number from {least} to {most}")
     return int(text)

@@ -13,6 +13,7 @@ from werkzeug.exceptions import UnsupportedMediaType
 from backend.kernel.problems import Problem
 from backend.kernel.strict_json import Unreadable, read_object
 from mobile_api.guard import KEY, OPEN, PUSH, SESSION
+from mobile_api.services import services
 
 JSON = "application/json"
 View = TypeVar("View", bound=Callable[..., Any])
@@ -28,7 +29,7 @@ class StrictParser(FlaskParser):
         if req.mimetype != JSON:
             raise UnsupportedMediaType
         try:
-            return read_object(req.get_data())
+            return read_object(services().intake.read(req))
         except Unreadable:
             raise Problem("request.malformed") from None
 

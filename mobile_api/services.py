@@ -15,6 +15,7 @@ from backend.settings import Settings
 from backend.storage.door import Door
 from backend.storage.engine import Store
 from biometrics.engines import Engine
+from mobile_api.intake import Intake
 from sync.local import Desk
 from sync.pull import Puller
 from sync.push import Pusher
@@ -37,6 +38,7 @@ class Services:
     pusher: Pusher
     puller: Puller
     desk: Desk
+    intake: Intake
     faces: Engine
 
 

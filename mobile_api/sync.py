@@ -88,7 +88,7 @@ def push() -> Response:
         raise UnsupportedMediaType
     if (request.content_length or 0) > MAX_BODY:
         raise Problem("batch.too_large", limit=MAX_BODY)
-    body = services().pusher.push(request.headers.get("Roundsman-Proof"), request.get_data(cache=False))
+    body = services().pusher.push(request.headers.get("Roundsman-Proof"), services().intake.read(request))
     failpoints.hit("answer.before_send")
     return Response(body, mimetype="application/json")
 

@@ -8,6 +8,7 @@ import structlog
 
 from backend.audit import witness
 from backend.identity import facilities
+from backend.kernel.lines import cut_silent
 from backend.kernel.problems import Problem
 from backend.storage.engine import Store
 
@@ -23,3 +24,9 @@ def keep_high_water(store: Store, folder: Path) -> None:
         return
     for facility in found:
         witness.keep(folder, facility.facility, facility.head)
+
+
+def cut_silent_lines(seconds: int) -> None:
+    """Frees the threads that wait for handhelds that have gone."""
+    if cut := cut_silent(seconds):
+        _log.info("silent connections cut", count=cut)

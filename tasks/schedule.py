@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from backend.settings import Settings
 from backend.storage.engine import Store
 from tasks import jobs
 
 HIGH_WATER_SECONDS = 15
 
 
-def start(store: Store, witness: Path) -> BackgroundScheduler:
+def start(store: Store, settings: Settings) -> BackgroundScheduler:
     """Starts the schedule of a serving process; every process may have one, since its jobs may run twice."""
     scheduler = BackgroundScheduler(job_defaults={"coalesce": True, "max_instances": 1}, timezone="UTC")
     at_once = datetime.now(UTC)
     scheduler.add_job(
-        jobs.keep_high_water, "interval", seconds=HIGH_WATER_SECONDS, next_run_time=at_once, args=(store, witness)
+        jobs.keep_high_water,
+        "interval",
+        seconds=HIGH_WATER_SECONDS,
+        next_run_time=at_once,
+        args=(store, settings.data / "witness"),
     )
+    silence = settings.silence_seconds
+    scheduler.add_job(jobs.cut_silent_lines, "interval", seconds=max(1, silence // 4), args=(silence,))
     scheduler.start()
     return scheduler

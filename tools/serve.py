@@ -10,7 +10,8 @@ import os
 import sys
 from pathlib import Path
 
-THREADS = 32
+THREADS = 128
+"""They wait for bodies and for their turn to commit; more than settings.readers, so that some are always free."""
 BACKLOG = 2048
 
 

@@ -143,8 +143,9 @@ def masked(text: str) -> str:
 def unnamed(text: str) -> str:
     """The text with the synthetic persons' names left out: they live in the demo alone."""
     facility = build(SEED)
-    for someone in (*facility.officers, *facility.persons):
-        text = text.replace(someone.name, "…")
+    names = [officer.name for officer in facility.officers] + [person.name for person in facility.persons]
+    for name in names:
+        text = text.replace(name, "…")
     return text
 
 

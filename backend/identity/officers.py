@@ -63,7 +63,7 @@ def of_row(row: Any) -> Officer:
 
 
 def add(door: Door, facility: str, officers: Sequence[NewOfficer], hasher: PasswordHasher = _HASHER) -> None:
-    """Adds officers with their assignments; tests give a cheaper hasher. Raises Refused when a number or id is taken."""
+    """Adds officers with their assignments. ``hasher``: tests give a cheaper one. Raises Refused for a taken number."""
     hashed = [hasher.hash(officer.secret) for officer in officers]
 
     def work(transaction: Transaction) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 
 import orjson
 import psycopg
+import structlog
 from sqlalchemy import (
     Column,
     ColumnElement,
@@ -41,6 +42,7 @@ from backend.kernel.problems import Problem
 from backend.storage.prepared import Prepared, insertion
 
 RETRY_AFTER = 2
+_log = structlog.get_logger(__name__)
 _LOCK_WAIT_MS = 10_000
 _LOCK_POLL = 0.002
 
@@ -113,11 +115,24 @@ def _make_engine(url: str) -> Engine:
         return engine
     return create_engine(
         url,
-        pool_size=16,
-        max_overflow=32,
+        pool_size=8,
+        max_overflow=16,
+        pool_timeout=_LOCK_WAIT_MS / 1000,
         pool_pre_ping=True,
-        connect_args={"options": f"-c lock_timeout={_LOCK_WAIT_MS} -c timezone=UTC"},
+        connect_args=_postgres_patience(),
     )
+
+
+def _postgres_patience() -> dict[str, Any]:
+    """How long PostgreSQL waits for a lock, for us, and we for it: a process that freezes must not stop the others."""
+    limits = {
+        "lock_timeout": _LOCK_WAIT_MS,
+        "statement_timeout": 3 * _LOCK_WAIT_MS,
+        "idle_in_transaction_session_timeout": 3 * _LOCK_WAIT_MS,
+        "timezone": "UTC",
+    }
+    options = " ".join(f"-c {name}={value}" for name, value in limits.items())
+    return {"options": options, "connect_timeout": 5, "keepalives_idle": 20, "tcp_user_timeout": 3 * _LOCK_WAIT_MS}
 
 
 class Store:
@@ -199,11 +214,12 @@ class Refused(Exception):
     """The database refused a statement that can never succeed: a key that is taken, a value that it cannot hold."""
 
 
-_BUSY = (
-    exc.OperationalError, exc.InterfaceError, exc.TimeoutError,
-    sqlite3.OperationalError, psycopg.OperationalError, psycopg.InterfaceError,
+_REFUSED = (
+    exc.IntegrityError, sqlite3.IntegrityError, psycopg.IntegrityError,
+    exc.DataError, sqlite3.DataError, psycopg.DataError,
 )  # fmt: skip
-_REFUSED = (exc.DBAPIError, sqlite3.Error, psycopg.Error)
+_SICK = (exc.SQLAlchemyError, sqlite3.Error, psycopg.Error)
+"""All else: locked, full, out of reach, broken. It may pass, so it must never become an operation's outcome."""
 
 
 @contextlib.contextmanager
@@ -211,7 +227,8 @@ def _translated() -> Iterator[None]:
     """The driver's and SQLAlchemy's errors as Problem ``server.busy`` or Refused."""
     try:
         yield
-    except _BUSY as fault:
-        raise Problem("server.busy", retry_after=RETRY_AFTER) from fault
     except _REFUSED as fault:
         raise Refused(type(fault).__name__) from fault
+    except _SICK as fault:
+        _log.warning("database out of order", fault=type(fault).__name__, why=str(fault).splitlines()[:1])
+        raise Problem("server.busy", retry_after=RETRY_AFTER) from fault

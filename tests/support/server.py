@@ -28,9 +28,14 @@ _RESPAWN = "--respawn-failed-workers"
 _PATIENCE = 60.0
 
 
+SILENCE_SECONDS = 8
+"""After how long these servers cut a silent connection."""
+
+
 def environment(data: Path, database: str | None = None, **more: str) -> dict[str, str]:
     """The environment of a server, or of a command beside it."""
-    made = os.environ | {"ROUNDSMAN_DATA": str(data), "ROUNDSMAN_LOG_LEVEL": "ERROR"} | more
+    usual = {"ROUNDSMAN_LOG_LEVEL": "ERROR", "ROUNDSMAN_SILENCE_SECONDS": str(SILENCE_SECONDS)}
+    made = os.environ | usual | {"ROUNDSMAN_DATA": str(data)} | more
     if database is not None:
         made["ROUNDSMAN_DATABASE"] = database
     if made.pop("PYTHONDONTWRITEBYTECODE", None):
