@@ -4,6 +4,7 @@ Pure data: nothing here reads, writes or knows the server. The same seed gives t
 test, a bench and a demo can name a cell or a person. Every random choice comes from the seed and a text that
 names what it is for: a change of one part leaves the others as they were.
 """
+
 import hashlib
 import random
 import uuid
@@ -22,8 +23,18 @@ _HELD = 180
 _WOMENS = {f"C-{n:02d}" for n in range(5, _CELLS + 1)}
 # After how many cells a checkpoint stands, and what it is: they are among the cells, a round is one path.
 _CHECKPOINTS = ((0, "廊道东端"), (4, "楼梯口"), (6, "放风场门"), (8, "廊道西端"))
-_STAFF = (("PAT", 12), ("DISC", 8), ("MED", 4), ("INT", 3), ("AUX", 3), ("LEAD", 2), ("DIR", 1), ("AUD", 1),
-          ("PROC", 1), ("ADM", 1))
+_STAFF = (
+    ("PAT", 12),
+    ("DISC", 8),
+    ("MED", 4),
+    ("INT", 3),
+    ("AUX", 3),
+    ("LEAD", 2),
+    ("DIR", 1),
+    ("AUD", 1),
+    ("PROC", 1),
+    ("ADM", 1),
+)
 _OF_ONE_WARD = {"PAT", "DISC", "AUX"}
 
 
@@ -91,8 +102,15 @@ def build(seed: int = 20261122) -> Facility:
     wards = [place for place in places if place.type == "ward"]
     everybody = iter(names(random.Random(f"{seed}/names"), sum(n for _, n in _STAFF) + _HELD))
     officers = _officers(seed, wards, everybody)
-    return Facility("DEMO", "巡安演示看守所", "Roundsman Demo Detention Centre (synthetic)", "KSS",
-                    places, _persons(seed, cells, everybody), officers)
+    return Facility(
+        "DEMO",
+        "巡安演示看守所",
+        "Roundsman Demo Detention Centre (synthetic)",
+        "KSS",
+        places,
+        _persons(seed, cells, everybody),
+        officers,
+    )
 
 
 def _id(seed: int, what: str) -> str:

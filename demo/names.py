@@ -9,6 +9,7 @@ household register (Bao 2021, ChineseNames). Anyone who reads Chinese sees at on
 The given names tell neither sex nor origin: nothing is to be read from them.
 All characters are in GB 2312, so that the fonts and printers of every office have them.
 """
+
 import random
 from itertools import product
 

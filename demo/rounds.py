@@ -5,6 +5,7 @@ some late, a window or two missed, a few broken off. A history without these wou
 
 Pure and repeatable, as demo.facility is: each ward has a `Random` of its own, seeded with a text.
 """
+
 import heapq
 import random
 from collections.abc import Iterator
@@ -33,8 +34,16 @@ _AWAY = {"day": 0.012, "noon": 0.004, "night": 0.0008}
 _SEEN = {
     "night": {"asleep": 930, "calm": 50, "talking": 12, "low_mood": 5, "unwell": 3},
     "noon": {"asleep": 600, "calm": 300, "talking": 90, "low_mood": 6, "unwell": 3, "agitated": 1},
-    "day": {"calm": 560, "talking": 400, "low_mood": 20, "agitated": 8, "unwell": 7, "dispute": 3,
-            "damage": 1, "other": 1},
+    "day": {
+        "calm": 560,
+        "talking": 400,
+        "low_mood": 20,
+        "agitated": 8,
+        "unwell": 7,
+        "dispute": 3,
+        "damage": 1,
+        "other": 1,
+    },
 }
 _ASLEEP = {"breathing": 85, "moving": 15}
 _AWAKE = {"spoke": 60, "moving": 40}
@@ -85,8 +94,7 @@ def on_shift(facility: Facility, ward: Place, at: datetime) -> Officer:
     return crew[(at - _ROTATION_FROM) // _SHIFT % len(crew)]
 
 
-def walk(facility: Facility, ward: Place, start: datetime, officer: Officer,
-         rng: random.Random) -> PlannedRound:
+def walk(facility: Facility, ward: Place, start: datetime, officer: Officer, rng: random.Random) -> PlannedRound:
     """One round of the ward, opened at `start`; by day the ward's auxiliary goes along."""
     start = _whole(start)
     at, visits = start, []
@@ -98,7 +106,7 @@ def walk(facility: Facility, ward: Place, start: datetime, officer: Officer,
     result, reason = "completed", None
     if rng.random() < _BROKEN_OFF:
         result, reason = "interrupted", rng.choice(_REASONS)
-        visits = visits[:rng.randrange(1, len(visits))]
+        visits = visits[: rng.randrange(1, len(visits))]
         at = visits[-1].observed_at + _seconds(rng, 6, 12)
     companions = () if _time_of_day(start) == "night" else facility.staff("AUX", ward)
     # The sign-off takes its moment too.
@@ -106,19 +114,27 @@ def walk(facility: Facility, ward: Place, start: datetime, officer: Officer,
     return PlannedRound(ward, officer, companions, start, start, closed_at, tuple(visits), result, reason)
 
 
-def week_of_rounds(facility: Facility, end: datetime, seed: int, days: int = 7,
-                   every_minutes: int = 20) -> Iterator[PlannedRound]:
+def week_of_rounds(
+    facility: Facility, end: datetime, seed: int, days: int = 7, every_minutes: int = 20
+) -> Iterator[PlannedRound]:
     """The rounds of all wards in the days before `end`, in the order in which they were opened, all closed by
     then. `every_minutes` is the longest time from one window to the next, three quarters of it the shortest.
     One or two windows have no round."""
     end = _whole(end)
     rng = random.Random(f"{seed}/windows")
-    windows = [(ward, due) for ward in facility.wards()
-               for due in _windows(end - timedelta(days=days), end, every_minutes, rng)]
+    windows = [
+        (ward, due)
+        for ward in facility.wards()
+        for due in _windows(end - timedelta(days=days), end, every_minutes, rng)
+    ]
     for missed in rng.sample(windows, min(len(windows), rng.randint(1, 2))):
         windows.remove(missed)
-    walked = [_of_ward(facility, ward, [due for where, due in windows if where == ward], end,
-                       random.Random(f"{seed}/{ward.code}")) for ward in facility.wards()]
+    walked = [
+        _of_ward(
+            facility, ward, [due for where, due in windows if where == ward], end, random.Random(f"{seed}/{ward.code}")
+        )
+        for ward in facility.wards()
+    ]
     return heapq.merge(*walked, key=lambda planned: (planned.opened_at, planned.ward.code))
 
 
@@ -131,8 +147,9 @@ def _windows(begin: datetime, end: datetime, every_minutes: int, rng: random.Ran
         due += _seconds(rng, longest * 0.75, longest)
 
 
-def _of_ward(facility: Facility, ward: Place, windows: list[datetime], end: datetime,
-             rng: random.Random) -> Iterator[PlannedRound]:
+def _of_ward(
+    facility: Facility, ward: Place, windows: list[datetime], end: datetime, rng: random.Random
+) -> Iterator[PlannedRound]:
     free = None
     for due in windows:
         start = due + (_seconds(rng, 180, 420) if rng.random() < _LATE else _seconds(rng, 0, 90))

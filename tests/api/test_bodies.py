@@ -40,7 +40,24 @@ def test_a_body_that_nobody_can_read_alike_is_malformed(small: World, path: str,
     assert told(caller.ask("POST", path, b"{}")) == (422, "request.invalid")
 
 
-WRONG: list[Any] = [None, True, 1, 1.5, -1, 2**70, "", [], {}, [[]], {"a": 1}, "x" * 200, "a\0b", "a\ud800b", "\x7f", "𠮷"]
+WRONG: list[Any] = [
+    None,
+    True,
+    1,
+    1.5,
+    -1,
+    2**70,
+    "",
+    [],
+    {},
+    [[]],
+    {"a": 1},
+    "x" * 200,
+    "a\0b",
+    "a\ud800b",
+    "\x7f",
+    "𠮷",
+]
 
 
 @pytest.mark.parametrize("path", ROUTES)
@@ -90,7 +107,10 @@ def test_another_content_type_is_refused(small: World, path: str, kind: str) -> 
 
 @pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "APPLICATION/JSON"])
 def test_json_may_be_spelled_as_clients_do(small: World, kind: str) -> None:
-    assert Caller.of(small, NOBODY).ask("POST", "/v1/sessions", ROUTES["/v1/sessions"][1], content_type=kind).status_code == 201
+    assert (
+        Caller.of(small, NOBODY).ask("POST", "/v1/sessions", ROUTES["/v1/sessions"][1], content_type=kind).status_code
+        == 201
+    )
 
 
 @pytest.mark.parametrize("path", [*ROUTES, "/v1/sync/push"])
@@ -140,7 +160,9 @@ def test_a_page_has_between_one_and_two_thousand_rows(small: World, limit: Any) 
     ("BREW", "/v1/kinds", (405, "method.not_allowed")),
     ("BREW", "/coffee", (404, "route.unknown")),
 ])  # fmt: skip
-def test_an_unknown_address_or_method_is_a_problem(small: World, method: str, path: str, expected: tuple[int, str]) -> None:
+def test_an_unknown_address_or_method_is_a_problem(
+    small: World, method: str, path: str, expected: tuple[int, str]
+) -> None:
     response = Caller(small).ask(method, path, headers={})
     assert told(response) == expected
     assert (response.status_code == 405) == ("Allow" in response.headers)

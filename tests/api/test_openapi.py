@@ -65,4 +65,6 @@ def test_every_operation_documents_each_answer_by_itself(path: str, operation: d
             content = STORED["components"]["responses"][f"Problem{status}"]["content"]
             assert list(content) == ["application/problem+json"]
     assert ("401" in operation["responses"]) == bool(operation["security"])
-    assert ("422" in operation["responses"]) == ("application/json" in operation.get("requestBody", {}).get("content", {}))
+    assert ("422" in operation["responses"]) == (
+        "application/json" in operation.get("requestBody", {}).get("content", {})
+    )

@@ -14,7 +14,7 @@ from backend.records.registry import kinds
 from backend.storage import tables
 from headless.chain import rfc3339, uuid7
 from headless.terminal import Terminal
-from tests.samples import Sample, Stage, create, play, samples, set_up, write
+from tests.samples import Stage, create, play, samples, set_up, write
 from tests.support import hand, store
 from tests.support.world import SECRET, World
 

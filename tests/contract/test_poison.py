@@ -145,7 +145,7 @@ def check(h: Hand, told: list[dict[str, Any]], status: str, expected: dict[str, 
 def test_what_nobody_can_read_is_kept_and_stops_nothing(both: World) -> None:
     h = Hand(both).signed_in("PAT")
     told = between_good_ones(h, [partial(make, h) for make, _ in UNREADABLE.values()])
-    check(h, told, "quarantined", {name: ("operation.unreadable", None) for name in UNREADABLE})
+    check(h, told, "quarantined", dict.fromkeys(UNREADABLE, ("operation.unreadable", None)))
     reasons = [outcome["problem"]["detail"]["reason"] for outcome in told[1:-1:2]]
     assert dict(zip(UNREADABLE, reasons, strict=True)) == {name: reason for name, (_, reason) in UNREADABLE.items()}
     assert {outcome["op"] for outcome in told[1:-1:2]} == {None}

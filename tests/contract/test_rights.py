@@ -190,7 +190,10 @@ def test_a_terminal_of_one_facility_is_nobody_in_the_other(both: World, apart: H
 
 
 def test_heads_of_two_facilities_are_told_apart(both: World, apart: Hand) -> None:
-    assert store.one(both, tables.facilities, facility=OTHER).head != store.one(both, tables.facilities, facility="TEST").head
+    assert (
+        store.one(both, tables.facilities, facility=OTHER).head
+        != store.one(both, tables.facilities, facility="TEST").head
+    )
     apart.signed_in("LEAD")
     head = apart.pull()["head"]
     apart.hear(head)  # fails for a head that speaks of another facility

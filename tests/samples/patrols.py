@@ -20,7 +20,9 @@ def _close(_stage: Stage) -> dict[str, Any]:
 
 
 def _area(what: str, name: str) -> Wrong:
-    return Wrong(what, "open", lambda stage: _open(stage) | {"area": stage.id(name)}, "reference.unknown", "fields.area")
+    return Wrong(
+        what, "open", lambda stage: _open(stage) | {"area": stage.id(name)}, "reference.unknown", "fields.area"
+    )
 
 
 ROUND = Sample(

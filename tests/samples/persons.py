@@ -41,7 +41,9 @@ PERSON = Sample(
         Wrong("no state", "create", but(_person, "state"), "field.missing", "fields.state"),
         Wrong("an age", "create", but(_person, age=30), "field.unknown", "fields.age"),
         Wrong("a sex that changes", "change", but(_move, sex="m"), "field.unknown", "fields.sex"),
-        Wrong("released, but not from the cell", "change", but(_move, state="released"), "field.invalid", "fields.cell"),
+        Wrong(
+            "released, but not from the cell", "change", but(_move, state="released"), "field.invalid", "fields.cell"
+        ),
         Wrong("moved nowhere", "change", but(_move, cell=None), "field.invalid", "fields.cell"),
         Wrong("a state that there is not", "change", but(_move, state="away"), "field.invalid", "fields.state"),
         _into("moved into a ward", "change", "W"),

@@ -23,7 +23,11 @@ def _change(_stage: Stage) -> dict[str, Any]:
 
 
 def _below(name: str) -> dict[str, Any]:
-    return {"what": f"a cell below {name}", "verb": "create", "fields": lambda stage: _cell(stage) | {"parent": stage.id(name)}}
+    return {
+        "what": f"a cell below {name}",
+        "verb": "create",
+        "fields": lambda stage: _cell(stage) | {"parent": stage.id(name)},
+    }
 
 
 PLACE = Sample(
@@ -46,7 +50,9 @@ PLACE = Sample(
         Wrong("a position below zero", "create", but(_cell, position=-1), "field.invalid", "fields.position"),
         Wrong("a position that is text", "create", but(_cell, position="9"), "field.invalid", "fields.position"),
         Wrong("a position that is true", "create", but(_cell, position=True), "field.invalid", "fields.position"),
-        Wrong("a tag in small letters", "create", but(_cell, tags=["04aa0000000000c9"]), "field.invalid", "fields.tags.0"),
+        Wrong(
+            "a tag in small letters", "create", but(_cell, tags=["04aa0000000000c9"]), "field.invalid", "fields.tags.0"
+        ),
         Wrong("nine tags", "create", but(_cell, tags=["04AA00000000"] * 9), "field.invalid", "fields.tags"),
         Wrong("no code", "create", but(_cell, "code"), "field.missing", "fields.code"),
         Wrong("a field that there is not", "create", but(_cell, floor=2), "field.unknown", "fields.floor"),

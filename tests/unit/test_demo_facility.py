@@ -1,4 +1,5 @@
 """The synthetic facility holds together, belongs to nobody, and is the same wherever it is made."""
+
 import os
 import random
 import re
@@ -46,8 +47,11 @@ def of_type(facility: Facility, kind: str) -> list[Place]:
 
 
 def all_ids(facility: Facility) -> list[str]:
-    return [*(place.id for place in facility.places), *(person.id for person in facility.persons),
-            *(officer.id for officer in facility.officers)]
+    return [
+        *(place.id for place in facility.places),
+        *(person.id for person in facility.persons),
+        *(officer.id for officer in facility.officers),
+    ]
 
 
 def test_the_names_are_distinct_and_no_family_s() -> None:
@@ -118,14 +122,36 @@ def test_a_ward_is_one_path_of_cells_and_checkpoints(facility: Facility) -> None
         route = facility.route(ward)
         assert [place.position for place in route] == list(range(1, 13))
         assert [place.code.removeprefix(f"{ward.code}-") for place in route] == [
-            "CP1", "01", "02", "03", "04", "CP2", "05", "06", "CP3", "07", "08", "CP4"]
+            "CP1",
+            "01",
+            "02",
+            "03",
+            "04",
+            "CP2",
+            "05",
+            "06",
+            "CP3",
+            "07",
+            "08",
+            "CP4",
+        ]
     assert sum(len(facility.route(ward)) for ward in facility.wards()) == 36
 
 
 def test_every_post_is_held_and_wards_are_assigned(facility: Facility) -> None:
     posts = Counter(officer.posts for officer in facility.officers)
-    assert posts == {("PAT",): 12, ("DISC",): 8, ("MED",): 4, ("INT",): 3, ("AUX",): 3, ("LEAD",): 2,
-                     ("DIR",): 1, ("AUD",): 1, ("PROC",): 1, ("ADM",): 1}
+    assert posts == {
+        ("PAT",): 12,
+        ("DISC",): 8,
+        ("MED",): 4,
+        ("INT",): 3,
+        ("AUX",): 3,
+        ("LEAD",): 2,
+        ("DIR",): 1,
+        ("AUD",): 1,
+        ("PROC",): 1,
+        ("ADM",): 1,
+    }
     wards = {ward.id for ward in facility.wards()}
     for officer in facility.officers:
         of_one = officer.posts[0] in {"PAT", "DISC", "AUX"}
@@ -165,7 +191,7 @@ def test_some_rounds_are_late_and_a_few_broken_off(facility: Facility, week: lis
         if planned.result == "completed":
             assert places == route and planned.reason is None
         else:
-            assert places == route[:len(places)] and 0 < len(places) < len(route) and planned.reason
+            assert places == route[: len(places)] and 0 < len(places) < len(route) and planned.reason
 
 
 def test_nobody_walks_too_fast_or_looks_too_briefly(week: list[PlannedRound]) -> None:
@@ -251,10 +277,12 @@ def test_the_same_seed_gives_the_same(facility: Facility, week: list[PlannedRoun
 
 
 def test_no_order_of_hashing_shows() -> None:
-    code = ("import hashlib; from datetime import UTC, datetime; from demo.facility import build; "
-            "from demo.rounds import week_of_rounds; f = build(); "
-            "w = list(week_of_rounds(f, datetime(2026, 11, 22, tzinfo=UTC), 3, days=1)); "
-            "print(hashlib.sha256(repr((f, w)).encode()).hexdigest())")
+    code = (
+        "import hashlib; from datetime import UTC, datetime; from demo.facility import build; "
+        "from demo.rounds import week_of_rounds; f = build(); "
+        "w = list(week_of_rounds(f, datetime(2026, 11, 22, tzinfo=UTC), 3, days=1)); "
+        "print(hashlib.sha256(repr((f, w)).encode()).hexdigest())"
+    )
     seen = set()
     for hashing in ("1", "2"):
         env = os.environ | {"PYTHONHASHSEED": hashing, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}

@@ -43,7 +43,10 @@ def head(identity: str, doc: dict[str, Any], place: str | None) -> Head:
 def known() -> State:
     """What is known: a ward, a cell of two in it, and a session."""
     officer = Officer("TEST", OFFICER, "100007", "某", ("PAT",))
-    heads = {WARD: head(WARD, {"type": "ward", "tags": []}, None), CELL: head(CELL, {"type": "cell", "tags": ["04"]}, WARD)}
+    heads = {
+        WARD: head(WARD, {"type": "ward", "tags": []}, None),
+        CELL: head(CELL, {"type": "cell", "tags": ["04"]}, WARD),
+    }
     sessions = {SESSION: Session(SESSION, officer, TERMINAL, NOW, NOW + 1, None)}
     return State(sessions, heads, {}, {(1, 9): (ROOT, NOW - 5)}, Register({CELL: 2}))
 
@@ -134,7 +137,13 @@ def test_neither_clock_nor_chance_is_asked(monkeypatch: pytest.MonkeyPatch) -> N
     def never(*_: Any) -> NoReturn:
         raise AssertionError("a plan asked for something that it was not given")
 
-    for module, name in ((time, "time"), (time, "time_ns"), (os, "urandom"), (random, "random"), (random, "getrandbits")):
+    for module, name in (
+        (time, "time"),
+        (time, "time_ns"),
+        (os, "urandom"),
+        (random, "random"),
+        (random, "getrandbits"),
+    ):
         monkeypatch.setattr(module, name, never)
     assert planned() == before
 
@@ -151,7 +160,12 @@ def test_what_was_given_is_not_written_to() -> None:
 def test_a_planner_that_knows_more_says_so() -> None:
     """The rows depend on the state that is given: another register, anchor or session, another outcome."""
     whole = planned()
-    for change in ({"anchors": {}}, {"register": Register({CELL: 7})}, {"sessions": {}}, {"fates": {OPS[1]: "applied"}}):
+    for change in (
+        {"anchors": {}},
+        {"register": Register({CELL: 7})},
+        {"sessions": {}},
+        {"fates": {OPS[1]: "applied"}},
+    ):
         planner = Planner("TEST", replace(known(), **change), 40, 100, NOW)  # type: ignore[arg-type]
         assert planner.take(ORIGIN, operations()) != whole[0], change
 

@@ -97,7 +97,13 @@ def test_a_proof_for_another_token_is_not_valid(nonces: Nonces, ath: Any) -> Non
 
 def test_a_proof_that_its_own_key_did_not_sign_is_not_valid(nonces: Nonces) -> None:
     assert why(nonces, made(nonces, OTHER)) == "proof.invalid"
-    for header in ({"jwk": OTHER.jwk}, {"jwk": None}, {"jwk": KEY.jwk | {"d": "AA"}}, {"typ": "jwt"}, {"crit": ["exp"]}):
+    for header in (
+        {"jwk": OTHER.jwk},
+        {"jwk": None},
+        {"jwk": KEY.jwk | {"d": "AA"}},
+        {"typ": "jwt"},
+        {"crit": ["exp"]},
+    ):
         assert why(nonces, made(nonces, header=header)) == "proof.invalid"
     for text in ("a.b.c", "x", "é", "a" * 5000, made(nonces, htx="y" * 4096)):
         assert why(nonces, text) == "proof.invalid"
@@ -113,7 +119,12 @@ def test_a_configured_origin_is_held_to(nonces: Nonces) -> None:
     origin = "https://roundsman.example:8443"
     right = made(nonces, htu=f"{origin}/v1/sessions")
     assert why(nonces, right, origin=origin) is None
-    for htu in (HERE.uri, "https://evil.example/v1/sessions", f"{origin}/v1/sessions?x=1", f"{origin}.evil/v1/sessions"):
+    for htu in (
+        HERE.uri,
+        "https://evil.example/v1/sessions",
+        f"{origin}/v1/sessions?x=1",
+        f"{origin}.evil/v1/sessions",
+    ):
         assert why(nonces, made(nonces, htu=htu), origin=origin) == "proof.invalid"
 
 

@@ -9,7 +9,9 @@ import pytest
 from backend.settings import BadSetting, Settings
 
 
-def test_without_any_setting_there_is_an_embedded_store_in_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_any_setting_there_is_an_embedded_store_in_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     read = Settings.read({})
     data = tmp_path / "data"
