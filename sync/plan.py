@@ -98,8 +98,10 @@ class Planner:
             status = operation.status or _STATUS.get(judged.code, "rejected")
             outcome = {"n": operation.frame.n, "op": operation.op, "status": status, "problem": judged.sentence()}
             return self._keep(origin, operation, status, orjson.dumps(outcome), None)
-        marks = [mark.document() for mark in self._marks(operation, judged)]
-        head = self._apply(origin, operation, judged, marks)
+        proven = self._proven_from(operation.said)
+        found = judged.marks if proven is not None else (*judged.marks, Mark("anchor.unknown"))
+        marks = [mark.document() for mark in found]
+        head = self._apply(origin, operation, judged, marks, proven)
         outcome = {"n": operation.frame.n, "op": operation.op, "status": "applied", "record": head.id}
         said = orjson.dumps(outcome | {"version": head.version, "seq": head.seq, "marks": marks})
         return self._keep(origin, operation, "applied", said, head)
@@ -143,17 +145,14 @@ class Planner:
         known = self._state.anchors.get((anchor["epoch"], anchor["size"]))
         return known[1] if known is not None and b64(known[0]) == anchor["root"] else None
 
-    def _marks(self, operation: Operation, ruling: Ruling) -> tuple[Mark, ...]:
-        proven = self._proven_from(operation.said) is not None
-        return ruling.marks if proven else (*ruling.marks, Mark("anchor.unknown"))
-
-    def _apply(self, origin: Origin, operation: Operation, ruling: Ruling, marks: list[dict[str, Any]]) -> Head:
+    def _apply(
+        self, origin: Origin, operation: Operation, ruling: Ruling, marks: list[dict[str, Any]], proven: int | None
+    ) -> Head:
         said, kind = operation.said, operation.kind
         assert said is not None and kind is not None
         self.seq += 1
         before = self._state.heads.get(said["record"])
         version = before.version + 1 if before else 1
-        proven = self._proven_from(said)
         officer = self._state.sessions[said["session"]].officer
         body = orjson.dumps(
             {

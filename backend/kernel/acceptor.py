@@ -48,15 +48,39 @@ def _validator(rule: Any) -> Check | None:
     return None
 
 
-def _base(field: fields.Field[Any]) -> Check | None:
+def _scalar(field: fields.Field[Any]) -> type | None:
+    """The type whose values the field takes as they are, if it is such a field."""
     if type(field) is fields.String:
-        return lambda value: type(value) is str
+        return str
     if type(field) is fields.Integer and field.strict:
-        return lambda value: type(value) is int
-    if type(field) is fields.Dict and field.key_field is None and field.value_field is None:
-        return lambda value: type(value) is dict
+        return int
     if type(field) is fields.Boolean:
-        return lambda value: type(value) is bool
+        return bool
+    if type(field) is fields.Dict and field.key_field is None and field.value_field is None:
+        return dict
+    return None
+
+
+def _of_type(wanted: type, checks: list[Check]) -> Check:
+    """Type first, so that no rule ever meets a value of another type; one rule is the common case."""
+    if not checks:
+        return lambda value: type(value) is wanted
+    if len(checks) == 1:
+        check = checks[0]
+        return lambda value: type(value) is wanted and check(value)
+
+    def accept(value: Any) -> bool:
+        if type(value) is not wanted:
+            return False
+        for check in checks:  # noqa: SIM110 - a generator would cost as much again
+            if not check(value):
+                return False
+        return True
+
+    return accept
+
+
+def _structure(field: fields.Field[Any]) -> Check | None:
     if type(field) is fields.Nested:
         schema = field.schema
         return compile_schema(schema) if not field.many and isinstance(schema, ma.Schema) else None
@@ -67,21 +91,27 @@ def _base(field: fields.Field[Any]) -> Check | None:
 
 
 def _field(field: fields.Field[Any]) -> Check | None:
-    checks = [_base(field), *map(_validator, field.validators)]
-    known = [check for check in checks if check is not None]
-    if len(known) != len(checks):
+    known = [_validator(rule) for rule in field.validators]
+    rules = [rule for rule in known if rule is not None]
+    if len(rules) != len(known):
         return None
-    first, rest = known[0], tuple(known[1:])
-    nullable = bool(field.allow_none)
-    if not rest:
-        return (lambda value: value is None or first(value)) if nullable else first
+    wanted = _scalar(field)
+    if wanted is not None:
+        accept = _of_type(wanted, rules)
+    else:
+        structure = _structure(field)
+        if structure is None:
+            return None
+        accept = _both(structure, _of_type(list, rules)) if rules else structure
+    return _or_none(accept) if field.allow_none else accept
 
-    def accept(value: Any) -> bool:
-        if value is None:
-            return nullable
-        return first(value) and all(check(value) for check in rest)
 
-    return accept
+def _both(first: Check, second: Check) -> Check:
+    return lambda value: first(value) and second(value)
+
+
+def _or_none(check: Check) -> Check:
+    return lambda value: value is None or check(value)
 
 
 def _has_hooks(schema: ma.Schema) -> bool:

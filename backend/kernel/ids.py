@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
 import os
 import re
@@ -11,6 +12,7 @@ import threading
 UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 FACILITY = re.compile(r"[A-Z0-9-]{2,16}")
 HASH_BYTES = 32
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 _lock = threading.Lock()
 _last = 0
@@ -35,7 +37,7 @@ def uuid7(moment: int) -> str:
 
 def b64(data: bytes) -> str:
     """Base64url without padding (RFC 4648 §5)."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    return binascii.b2a_base64(data, newline=False).translate(_URL_SAFE).rstrip(b"=").decode("ascii")
 
 
 def unb64(text: str) -> bytes:
@@ -56,7 +58,4 @@ def unhash(text: str) -> bytes:
 
 def sha256(*parts: bytes) -> bytes:
     """SHA-256 over the parts, one after the other."""
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
-    return digest.digest()
+    return hashlib.sha256(b"".join(parts)).digest()
