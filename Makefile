@@ -13,7 +13,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-dep
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
         --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 FAST := tests/unit tests/contract tests/api tests/headless
-SLOW := tests/kill tests/postgres tests/documents tests/browser
+KILLS := tests/headless/test_killed_anywhere.py tests/headless/test_with_server.py
+SLOW := $(KILLS) tests/kill tests/postgres tests/documents tests/browser
 
 .PHONY: help run demo test test-fast test-slow bench lint docs lock format clean
 
@@ -29,7 +30,7 @@ demo: $(VENV)/.runtime  ## Play a shift with six headless terminals and print wh
 test: test-fast test-slow  ## All tests: the fast ones, then kill, PostgreSQL, documents, browser
 
 test-fast: $(VENV)/.dev $(VENV)/.build  ## The fast tests, under a minute
-	$(BIN)/python -m pytest -n 2 $(FAST)
+	$(BIN)/python -m pytest -n 2 $(FAST) $(KILLS:%=--ignore=%)
 	cd terminal && PATH=$(CURDIR)/$(BIN):$$PATH && npm test --silent
 
 test-slow: $(VENV)/.dev terminal/dist/index.html  ## The tests that kill servers, start PostgreSQL and a browser

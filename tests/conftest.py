@@ -26,7 +26,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     given = config.option.basetemp is not None or "PYTEST_DEBUG_TEMPROOT" in os.environ
     if not given and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
-        os.environ["PYTEST_DEBUG_TEMPROOT"] = tempfile.tempdir = str(MEMORY)
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
+    if os.environ.get("PYTEST_DEBUG_TEMPROOT") == str(MEMORY):  # in the workers of xdist too
+        tempfile.tempdir = str(MEMORY)
 
 
 @pytest.fixture(scope="session")
@@ -73,4 +75,20 @@ def both(tmp_path: Path, engine: str, templates: Templates) -> Iterator[World]:
 def small(tmp_path: Path, templates: Templates) -> Iterator[World]:
     """The small facility on SQLite."""
     with templates.world("sqlite", tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def shared(
+    request: pytest.FixtureRequest, templates: Templates, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    """The small facility on each engine in turn, one for all tests of a module: they add to it and change nothing."""
+    with templates.world(request.param, tmp_path_factory.mktemp("shared")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def standing(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The same on SQLite alone."""
+    with templates.world("sqlite", tmp_path_factory.mktemp("standing")) as made:
         yield made

@@ -34,8 +34,8 @@ def told(response: Any) -> tuple[int, str]:
     b"", b"{", b"not JSON", b"\xff\xfe", b"[]", b"null", b'"text"', b"17", b'{"a":' + b"[" * 50_000, b'{"a":NaN}', b'{"a":1.5}',
     b'{"number":"PAT","number":"PAT2","secret":"x"}', b'{"a":"\\u0000"}', b'{"a":"\\ud800"}', b'\xef\xbb\xbf{"a":1}',
 ], ids=lambda value: str(value)[:24])  # fmt: skip
-def test_a_body_that_nobody_can_read_alike_is_malformed(small: World, path: str, body: bytes) -> None:
-    caller = Caller.of(small, ROUTES[path][0])
+def test_a_body_that_nobody_can_read_alike_is_malformed(standing: World, path: str, body: bytes) -> None:
+    caller = Caller.of(standing, ROUTES[path][0])
     assert told(caller.ask("POST", path, body)) == (400, "request.malformed")
     assert told(caller.ask("POST", path, b"{}")) == (422, "request.invalid")
 
@@ -61,10 +61,10 @@ WRONG: list[Any] = [
 
 
 @pytest.mark.parametrize("path", ROUTES)
-def test_a_value_of_the_wrong_type_is_a_problem_of_its_field(both: World, path: str) -> None:
+def test_a_value_of_the_wrong_type_is_a_problem_of_its_field(shared: World, path: str) -> None:
     """Not one of these is stored, and none upsets either database. Texts that may be are answered otherwise."""
     name, right = ROUTES[path]
-    caller = Caller.of(both, name)
+    caller = Caller.of(shared, name)
     for field in right:
         for value in WRONG:
             raw = json.dumps(right | {field: value}).encode()
@@ -87,9 +87,9 @@ ACCEPTED: list[tuple[str, Any]] = [("partitions", {}), ("limit", 1)]
 
 
 @pytest.mark.parametrize("path", ROUTES)
-def test_an_unknown_field_is_named_and_changes_nothing(small: World, path: str) -> None:
+def test_an_unknown_field_is_named_and_changes_nothing(standing: World, path: str) -> None:
     name, right = ROUTES[path]
-    response = Caller.of(small, name).ask("POST", path, right | {"admin": True, "管": 1})
+    response = Caller.of(standing, name).ask("POST", path, right | {"admin": True, "管": 1})
     assert told(response) == (422, "request.invalid")
     said = orjson.loads(response.data)
     assert {(error["field"], error["code"]) for error in said["errors"]} == {
@@ -99,24 +99,26 @@ def test_an_unknown_field_is_named_and_changes_nothing(small: World, path: str) 
 
 @pytest.mark.parametrize("path", ROUTES)
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/xml", "", FRAMES])
-def test_another_content_type_is_refused(small: World, path: str, kind: str) -> None:
+def test_another_content_type_is_refused(standing: World, path: str, kind: str) -> None:
     name, right = ROUTES[path]
-    response = Caller.of(small, name).ask("POST", path, right, content_type=kind)
+    response = Caller.of(standing, name).ask("POST", path, right, content_type=kind)
     assert told(response) == (415, "type.unsupported")
 
 
 @pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "APPLICATION/JSON"])
-def test_json_may_be_spelled_as_clients_do(small: World, kind: str) -> None:
+def test_json_may_be_spelled_as_clients_do(standing: World, kind: str) -> None:
     assert (
-        Caller.of(small, NOBODY).ask("POST", "/v1/sessions", ROUTES["/v1/sessions"][1], content_type=kind).status_code
+        Caller.of(standing, NOBODY)
+        .ask("POST", "/v1/sessions", ROUTES["/v1/sessions"][1], content_type=kind)
+        .status_code
         == 201
     )
 
 
 @pytest.mark.parametrize("path", [*ROUTES, "/v1/sync/push"])
-def test_a_huge_body_is_refused_unread(small: World, path: str) -> None:
+def test_a_huge_body_is_refused_unread(standing: World, path: str) -> None:
     name = "PAT" if path.endswith("pull") else NOBODY
-    caller = Caller.of(small, name)
+    caller = Caller.of(standing, name)
     kind = FRAMES if path.endswith("push") else "application/json"
     response = caller.ask("POST", path, b" " * (MAX_BODY + 1), content_type=kind)
     assert told(response) == (413, "batch.too_large" if kind == FRAMES else "body.too_large")
@@ -128,14 +130,14 @@ def test_a_huge_body_is_refused_unread(small: World, path: str) -> None:
     {PARTITION: -1}, {PARTITION: 1.0}, {PARTITION: "1"}, {PARTITION: True}, {PARTITION: None}, {PARTITION: 2**53},
     {PARTITION + "\0": 1}, {f"place/{'-' * 36}/{'b' * 17}": 1}, [PARTITION], {"../../etc": 0},
 ], ids=lambda value: str(value)[:40])  # fmt: skip
-def test_cursors_that_cannot_be_are_refused(small: World, field: str, cursors: Any) -> None:
-    response = Caller.of(small, "PAT").ask("POST", "/v1/sync/pull", {field: cursors, "limit": 1})
+def test_cursors_that_cannot_be_are_refused(standing: World, field: str, cursors: Any) -> None:
+    response = Caller.of(standing, "PAT").ask("POST", "/v1/sync/pull", {field: cursors, "limit": 1})
     assert told(response)[0] in (400, 422)
 
 
 @pytest.mark.parametrize("limit", [0, -1, 2001, "1", 1.0, None])
-def test_a_page_has_between_one_and_two_thousand_rows(small: World, limit: Any) -> None:
-    caller = Caller.of(small, "PAT")
+def test_a_page_has_between_one_and_two_thousand_rows(standing: World, limit: Any) -> None:
+    caller = Caller.of(standing, "PAT")
     assert told(caller.ask("POST", "/v1/sync/pull", {"partitions": {}, "limit": limit})) in [
         (422, "request.invalid"), (400, "request.malformed"),
     ]  # fmt: skip
@@ -161,24 +163,24 @@ def test_a_page_has_between_one_and_two_thousand_rows(small: World, limit: Any) 
     ("BREW", "/coffee", (404, "route.unknown")),
 ])  # fmt: skip
 def test_an_unknown_address_or_method_is_a_problem(
-    small: World, method: str, path: str, expected: tuple[int, str]
+    standing: World, method: str, path: str, expected: tuple[int, str]
 ) -> None:
-    response = Caller(small).ask(method, path, headers={})
+    response = Caller(standing).ask(method, path, headers={})
     assert told(response) == expected
     assert (response.status_code == 405) == ("Allow" in response.headers)
 
 
 @pytest.mark.parametrize("kind", ["application/json", "application/octet-stream", "text/plain", ""])
-def test_a_push_of_another_content_type_is_refused(small: World, kind: str) -> None:
-    body, headers = push_of(small)
-    response = Caller(small).ask("POST", "/v1/sync/push", body, headers | {"Content-Type": kind}, content_type=kind)
+def test_a_push_of_another_content_type_is_refused(standing: World, kind: str) -> None:
+    body, headers = push_of(standing)
+    response = Caller(standing).ask("POST", "/v1/sync/push", body, headers | {"Content-Type": kind}, content_type=kind)
     assert told(response) == (415, "type.unsupported")
 
 
-def test_a_push_body_that_is_no_row_of_frames_is_malformed(small: World) -> None:
-    body, headers = push_of(small)
+def test_a_push_body_that_is_no_row_of_frames_is_malformed(standing: World) -> None:
+    body, headers = push_of(standing)
     for wrong, at in ((b"", 0), (b"x", 0), (body[:-1], 0), (body + b"\n", len(body)), (body + body, len(body))):
-        response = Caller(small).ask("POST", "/v1/sync/push", wrong, headers, content_type=FRAMES)
+        response = Caller(standing).ask("POST", "/v1/sync/push", wrong, headers, content_type=FRAMES)
         assert told(response) == (400, "frame.malformed")
         assert orjson.loads(response.data)["detail"] == {"at": at}
 
@@ -187,21 +189,21 @@ def test_a_push_body_that_is_no_row_of_frames_is_malformed(small: World) -> None
     {"count": 2}, {"first": 2}, {"last": b64u(bytes(32))}, {"prior": b64u(bytes(32))}, {"captured": 0},
     {"facility": "OTHER"}, {"facility": 7}, {"incarnation": "1"}, {"prior": "AA"},
 ], ids=str)  # fmt: skip
-def test_a_push_proof_that_does_not_describe_its_body_is_not_valid(both: World, claims: dict[str, Any]) -> None:
-    hand = Hand(both).signed_in("PAT")
+def test_a_push_proof_that_does_not_describe_its_body_is_not_valid(shared: World, claims: dict[str, Any]) -> None:
+    hand = Hand(shared).signed_in("PAT")
     hand.open()
     response = hand.push(**claims)
     assert (response.status_code, response.json()["code"]) == (401, "proof.invalid")
-    assert store.rows(both, store.tables.operations, terminal=hand.terminal) == []
+    assert store.rows(shared, store.tables.operations, terminal=hand.terminal) == []
     assert hand.told()[0]["status"] == "applied"
 
 
-def test_a_push_proof_of_another_key_or_none_is_not_valid(both: World) -> None:
-    hand = Hand(both).signed_in("PAT")
+def test_a_push_proof_of_another_key_or_none_is_not_valid(shared: World) -> None:
+    hand = Hand(shared).signed_in("PAT")
     hand.open()
     right = hand.key.push(hand.claims())
     stranger = Key(new_key())
-    caller, body = Caller(both), frames(hand.frames)
+    caller, body = Caller(shared), frames(hand.frames)
     kid = {"typ": "roundsman-push+jwt", "kid": hand.terminal}
     proofs: list[tuple[str | None, str]] = [
         (None, "proof.missing"),
@@ -222,11 +224,11 @@ def test_a_push_proof_of_another_key_or_none_is_not_valid(both: World) -> None:
         headers = {} if proof is None else {"Roundsman-Proof": proof}
         response = caller.ask("POST", "/v1/sync/push", body, headers, content_type=FRAMES)
         assert told(response) == (401, code), proof
-    assert store.rows(both, store.tables.operations, terminal=hand.terminal) == []
+    assert store.rows(shared, store.tables.operations, terminal=hand.terminal) == []
 
 
-def test_more_operations_than_a_push_may_have_are_refused_whole(small: World) -> None:
-    hand = Hand(small).signed_in("PAT")
+def test_more_operations_than_a_push_may_have_are_refused_whole(standing: World) -> None:
+    hand = Hand(standing).signed_in("PAT")
     for _ in range(MAX_OPERATIONS + 1):
         hand.put(b"{}")
     refused = hand.push()
@@ -235,18 +237,18 @@ def test_more_operations_than_a_push_may_have_are_refused_whole(small: World) ->
     assert len(hand.told(1, MAX_OPERATIONS)) == MAX_OPERATIONS
 
 
-def test_a_body_that_ends_early_applies_nothing(small: World) -> None:
-    hand = Hand(small).signed_in("PAT")
+def test_a_body_that_ends_early_applies_nothing(standing: World) -> None:
+    hand = Hand(standing).signed_in("PAT")
     hand.open()
     hand.open()
     whole = frames(hand.frames)
     headers = {"Roundsman-Proof": hand.key.push(hand.claims())}
     for cut in (1, len(frames(hand.frames[:1])), len(whole) - 1):
-        with small.app.test_client() as client:
+        with standing.app.test_client() as client:
             response = client.post(
                 "/v1/sync/push", data=whole[:cut], headers=headers, content_type=FRAMES,
                 environ_overrides={"CONTENT_LENGTH": str(len(whole))},
             )  # fmt: skip
         assert told(response) in [(400, "request.malformed"), (400, "frame.malformed"), (401, "proof.invalid")]
-    assert store.rows(small, store.tables.operations, terminal=hand.terminal) == []
+    assert store.rows(standing, store.tables.operations, terminal=hand.terminal) == []
     assert len(hand.told()) == 2

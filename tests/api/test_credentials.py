@@ -35,8 +35,8 @@ def told(response: Any) -> tuple[int, str | None]:
 
 
 @pytest.fixture
-def caller(small: World) -> Caller:
-    made = Caller.of(small, "PAT")
+def caller(standing: World) -> Caller:
+    made = Caller.of(standing, "PAT")
     assert asked(made) == (200, None)
     return made
 
@@ -45,7 +45,8 @@ def claims(caller: Caller) -> dict[str, Any]:
     return jwt.decode(caller.token or "", options={"verify_signature": False})
 
 
-def test_a_token_ends_at_its_hour(small: World, caller: Caller) -> None:
+def test_a_token_ends_at_its_hour(small: World) -> None:
+    caller = Caller.of(small, "PAT")
     left = claims(caller)["exp"] * 1000 - small.clock.now()
     assert 12 * 3_600_000 - 1000 < left <= 12 * 3_600_000
     small.clock.advance(left - 1)
@@ -60,8 +61,8 @@ def test_a_token_ends_with_its_session(caller: Caller) -> None:
     assert told(caller.ask("DELETE", "/v1/sessions/current")) == (401, "session.expired")
 
 
-def test_a_token_is_good_at_its_own_terminal_alone(small: World, caller: Caller) -> None:
-    other = Caller.of(small, "DISC")
+def test_a_token_is_good_at_its_own_terminal_alone(standing: World, caller: Caller) -> None:
+    other = Caller.of(standing, "DISC")
     other.token, mine = caller.token, other.token
     assert asked(other) == (401, "session.missing")
     caller.token = mine
@@ -74,10 +75,10 @@ def by_hand(said: dict[str, Any], secret: bytes, alg: str, digest: Any) -> str:
     return f"{head}.{b64u(hmac.digest(secret, head.encode(), digest))}"
 
 
-def test_a_token_of_another_algorithm_or_hand_is_none(small: World, caller: Caller) -> None:
-    said, secret = claims(caller), small.services.keyring.token
+def test_a_token_of_another_algorithm_or_hand_is_none(standing: World, caller: Caller) -> None:
+    said, secret = claims(caller), standing.services.keyring.token
     es256 = ec.derive_private_key(7, ec.SECP256R1())
-    public = small.services.keyring.head.jwk
+    public = standing.services.keyring.head.jwk
     forged = [
         jwt.encode(said, None, "none"),
         by_hand(said, secret, "HS512", hashlib.sha512),
@@ -127,18 +128,21 @@ def test_a_token_under_another_scheme_is_none(caller: Caller, header: str) -> No
     ({"nonce": "an old one"}, "proof.nonce_required"),
     ({"nonce": None}, "proof.nonce_required"),
 ])  # fmt: skip
-def test_a_proof_for_something_else_is_refused(small: World, caller: Caller, wrong: dict[str, Any], code: str) -> None:
+def test_a_proof_for_something_else_is_refused(
+    standing: World, caller: Caller, wrong: dict[str, Any], code: str
+) -> None:
     said = {"jti": "1", "htm": "POST", "htu": "http://localhost/v1/sync/pull", "iat": 0}
-    said |= {"nonce": small.services.nonces.fresh(), "ath": b64u(sha256((caller.token or "").encode()))}
+    said |= {"nonce": standing.services.nonces.fresh(), "ath": b64u(sha256((caller.token or "").encode()))}
     said = {name: value for name, value in (said | wrong).items() if value is not None}
     headers = {"DPoP": caller.key._sign(said, {"typ": "dpop+jwt", "jwk": caller.key.jwk})}
     headers["Authorization"] = f"DPoP {caller.token}"
     response = caller.ask("POST", "/v1/sync/pull", PULL, headers)
     assert told(response) == (401, code)
-    assert response.headers["DPoP-Nonce"] == small.services.nonces.fresh()
+    assert response.headers["DPoP-Nonce"] == standing.services.nonces.fresh()
 
 
-def test_a_nonce_lasts_five_to_ten_minutes(small: World, caller: Caller) -> None:
+def test_a_nonce_lasts_five_to_ten_minutes(small: World) -> None:
+    caller = Caller.of(small, "PAT")
     nonce = small.services.nonces.fresh()
     small.clock.advance(5 * 60_000)
     assert asked(caller, nonce=nonce) == (200, None)
@@ -187,24 +191,24 @@ def test_a_number_that_nobody_has_is_answered_like_a_wrong_secret(small: World) 
     assert dict(unknown.headers) == dict(wrong.headers)
 
 
-def test_a_terminal_that_is_not_enrolled_signs_nobody_in(small: World) -> None:
-    assert told(Caller(small).sign_in("PAT")) == (401, "terminal.unknown")
+def test_a_terminal_that_is_not_enrolled_signs_nobody_in(standing: World) -> None:
+    assert told(Caller(standing).sign_in("PAT")) == (401, "terminal.unknown")
 
 
 def enrol(caller: Caller, code: str, **other: Any) -> Any:
     return caller.ask("POST", "/v1/terminals", {"code": code, "label": "PDA-07", "jwk": caller.key.jwk} | other)
 
 
-def test_a_code_is_good_once_and_the_same_key_gets_the_same_answer(small: World) -> None:
-    code, caller = small.code(), Caller(small)
+def test_a_code_is_good_once_and_the_same_key_gets_the_same_answer(standing: World) -> None:
+    code, caller = standing.code(), Caller(standing)
     first = enrol(caller, code)
     assert first.status_code == 201
     for spelling in (code, code.lower(), code.replace("-", ""), f" {code} ", code.replace("0", "O").replace("1", "l")):
         again = enrol(caller, spelling, label="another label")
         assert again.status_code == 201
         assert {**orjson.loads(again.data), "head": ""} == {**orjson.loads(first.data), "head": ""}
-    assert len(store.rows(small, tables.terminals, label="PDA-07")) == 1
-    assert told(enrol(Caller(small), code)) == (403, "code.invalid")
+    assert len(store.rows(standing, tables.terminals, label="PDA-07")) == 1
+    assert told(enrol(Caller(standing), code)) == (403, "code.invalid")
 
 
 def test_a_code_lasts_half_an_hour(small: World) -> None:
@@ -218,31 +222,31 @@ def test_a_code_lasts_half_an_hour(small: World) -> None:
     assert enrol(caller, used).status_code == 201, "an answer that was lost is got again, however late"
 
 
-def test_a_code_that_was_never_made_is_refused(small: World) -> None:
+def test_a_code_that_was_never_made_is_refused(standing: World) -> None:
     for code in ("0000-0000-0000", "x", "' OR 1=1 --", "é" * 12, "7" * 40):
-        assert told(enrol(Caller(small), code)) == (403, "code.invalid"), code
+        assert told(enrol(Caller(standing), code)) == (403, "code.invalid"), code
 
 
-def test_a_key_enrols_once(small: World) -> None:
-    caller = Caller(small)
-    assert enrol(caller, small.code()).status_code == 201
-    assert told(enrol(caller, small.code())) == (403, "code.invalid")
+def test_a_key_enrols_once(standing: World) -> None:
+    caller = Caller(standing)
+    assert enrol(caller, standing.code()).status_code == 201
+    assert told(enrol(caller, standing.code())) == (403, "code.invalid")
 
 
-def test_a_terminal_enrols_its_own_key_alone(small: World) -> None:
-    code = small.code()
-    assert told(enrol(Caller(small), code, jwk=Caller(small).key.jwk)) == (401, "proof.invalid")
-    assert enrol(Caller(small), code).status_code == 201, "and the code was not used up"
+def test_a_terminal_enrols_its_own_key_alone(standing: World) -> None:
+    code = standing.code()
+    assert told(enrol(Caller(standing), code, jwk=Caller(standing).key.jwk)) == (401, "proof.invalid")
+    assert enrol(Caller(standing), code).status_code == 201, "and the code was not used up"
 
 
-def test_a_private_key_is_never_taken(small: World) -> None:
-    caller = Caller(small)
+def test_a_private_key_is_never_taken(standing: World) -> None:
+    caller = Caller(standing)
     private = caller.key._key.private_numbers().private_value.to_bytes(32, "big")
-    assert told(enrol(caller, small.code(), jwk=caller.key.jwk | {"d": b64u(private)})) == (422, "request.invalid")
+    assert told(enrol(caller, standing.code(), jwk=caller.key.jwk | {"d": b64u(private)})) == (422, "request.invalid")
     pem = caller.key._key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    assert b"PRIVATE" in pem and told(enrol(caller, small.code(), jwk=pem.decode())) == (422, "request.invalid")
+    assert b"PRIVATE" in pem and told(enrol(caller, standing.code(), jwk=pem.decode())) == (422, "request.invalid")
 
 
 def test_secrets_and_codes_are_kept_as_digests_alone(small: World) -> None:

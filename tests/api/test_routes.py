@@ -58,8 +58,8 @@ def answer(world: World, route: str, caller: Caller, headers: dict[str, str] | N
     return caller.ask(method, path, body_of(world, route, caller), headers)
 
 
-def test_the_table_names_every_route_and_what_guards_it(small: World) -> None:
-    routes = dict(found(small))
+def test_the_table_names_every_route_and_what_guards_it(standing: World) -> None:
+    routes = dict(found(standing))
     assert set(routes) == set(TABLE)
     for route, view in routes.items():
         if route in WITHOUT_GUARD:
@@ -75,22 +75,22 @@ def test_the_table_knows_every_post() -> None:
 
 
 @pytest.mark.parametrize("name", [*ALL, "PAT2"])
-def test_every_post_may_do_what_the_table_says_and_nothing_else(small: World, name: str) -> None:
+def test_every_post_may_do_what_the_table_says_and_nothing_else(standing: World, name: str) -> None:
     post = name.rstrip("2")
     for route, (guard, posts, status) in TABLE.items():
-        caller = Caller.of(small, NOBODY if guard in ("key", "open") else name)
+        caller = Caller.of(standing, NOBODY if guard in ("key", "open") else name)
         if route == "POST /v1/terminals":
             caller.key = Key(new_key())
-        response = answer(small, route, caller)
+        response = answer(standing, route, caller)
         if guard == "session" and post not in posts:
             assert (response.status_code, is_problem(response)) == (403, "role.forbidden"), route
         else:
             assert response.status_code == status, (route, response.data)
 
 
-def test_nobody_is_let_in_without_credentials(small: World) -> None:
+def test_nobody_is_let_in_without_credentials(standing: World) -> None:
     for route, (guard, _, status) in TABLE.items():
-        response = answer(small, route, Caller(small), headers={})
+        response = answer(standing, route, Caller(standing), headers={})
         if guard == "open":
             assert response.status_code == status, route
         else:
@@ -98,12 +98,12 @@ def test_nobody_is_let_in_without_credentials(small: World) -> None:
             assert response.headers["WWW-Authenticate"] == 'DPoP algs="ES256"'
 
 
-def test_a_session_of_a_terminal_alone_is_not_enough(small: World) -> None:
+def test_a_session_of_a_terminal_alone_is_not_enough(standing: World) -> None:
     """A proof of the key without a token: the terminal is known, but nobody is signed in."""
-    caller = Caller.of(small, NOBODY)
+    caller = Caller.of(standing, NOBODY)
     for route, (guard, _, _) in TABLE.items():
         if guard == "session":
-            response = answer(small, route, caller)
+            response = answer(standing, route, caller)
             assert (response.status_code, is_problem(response)) == (401, "session.missing"), route
 
 
@@ -114,11 +114,11 @@ def test_an_officer_of_two_posts_may_what_either_may(small: World) -> None:
     assert answer(small, "POST /v1/terminals/codes", caller).status_code == 201
 
 
-def test_answers_are_not_kept_and_offer_the_next_nonce(small: World) -> None:
+def test_answers_are_not_kept_and_offer_the_next_nonce(standing: World) -> None:
     for route, (guard, _, _) in TABLE.items():
-        caller = Caller.of(small, NOBODY if guard in ("key", "open") else "ADM")
-        response = answer(small, route, caller)
+        caller = Caller.of(standing, NOBODY if guard in ("key", "open") else "ADM")
+        response = answer(standing, route, caller)
         assert response.headers["Cache-Control"] == "no-store", route
         assert response.headers["X-Content-Type-Options"] == "nosniff"
         nonce = response.headers.get("DPoP-Nonce")
-        assert (nonce == small.services.nonces.fresh()) == (guard in ("key", "session")), route
+        assert (nonce == standing.services.nonces.fresh()) == (guard in ("key", "session")), route

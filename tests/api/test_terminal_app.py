@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
@@ -17,16 +16,17 @@ from wsgi import create_app
 PAGE = b"<!doctype html><title>app</title>"
 
 
-@pytest.fixture
-def client(small: World, tmp_path: Path) -> Iterator[FlaskClient]:
+@pytest.fixture(scope="module")
+def client(standing: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
     """A client of an application that serves a built terminal."""
-    built = tmp_path / "dist"
+    folder = tmp_path_factory.mktemp("built")
+    built = folder / "dist"
     (built / "assets").mkdir(parents=True)
     (built / "index.html").write_bytes(PAGE)
     (built / "sw.js").write_bytes(b"// worker")
     (built / "assets" / "app-1a2b.js").write_bytes(b"// app")
-    (tmp_path / "secret.txt").write_bytes(b"secret")
-    app = create_app(replace(small.settings, terminal_app=built), small.clock)
+    (folder / "secret.txt").write_bytes(b"secret")
+    app = create_app(replace(standing.settings, terminal_app=built), standing.clock)
     with app.test_client() as made:
         yield made
     app.extensions[EXTENSION].store.close()

@@ -33,6 +33,20 @@ def written(both: World) -> World:
     return both
 
 
+def everything(world: World) -> list[list[Any]]:
+    """All rows of all tables."""
+    return [store.rows(world, table) for table in tables.metadata.sorted_tables]
+
+
+def put_back(world: World, before: list[list[Any]]) -> None:
+    """The whole database as it was."""
+    with world.services.store.writing() as connection:
+        for table, rows in zip(tables.metadata.sorted_tables, before, strict=True):
+            connection.execute(delete(table))
+            if rows:
+                connection.execute(insert(table), [row._asdict() for row in rows])
+
+
 def last_terminal(world: World) -> dict[str, Any]:
     return {"terminal": store.rows(world, tables.operations, status="quarantined")[0].terminal}
 
@@ -102,27 +116,28 @@ ACTS: dict[str, tuple[Callable[[World], None], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("act", ACTS)
-def test_whatever_is_done_behind_the_server_s_back_is_named(written: World, act: str) -> None:
-    do, named = ACTS[act]
-    do(written)
-    with pytest.raises(Broken, match=named):
-        store.verified(written)
+def test_whatever_is_done_behind_the_server_s_back_is_named(written: World) -> None:
+    before, found = everything(written), {}
+    for name, (do, _) in ACTS.items():
+        do(written)
+        try:
+            found[name] = str(store.verified(written))
+        except Broken as broken:
+            found[name] = str(broken)
+        put_back(written, before)
+    assert {name: said for name, said in found.items() if ACTS[name][1] not in said} == {}
+    store.verified(written)
 
 
 def test_a_witness_shows_a_log_that_was_turned_back_whole(written: World) -> None:
     """Every row of the later state is gone, and what is left holds in itself; the head kept elsewhere knows better."""
     folder, key = written.folder / "witness", load_jwk(written.services.keyring.head.jwk)
-    before = [store.rows(written, table) for table in tables.metadata.sorted_tables]
+    before = everything(written)
     h = Hand(written).signed_in("PAT")
     h.open()
     h.told()
     assert witness.keep(folder, "TEST", store.one(written, tables.facilities).head)
-    with written.services.store.writing() as connection:
-        for table, rows in zip(tables.metadata.sorted_tables, before, strict=True):
-            connection.execute(delete(table))
-            if rows:
-                connection.execute(insert(table), [row._asdict() for row in rows])
+    put_back(written, before)
     assert store.verified(written).operations == 15
     with pytest.raises(Broken, match="its tail was cut"):
         verify(written.services.store, "TEST", key, witness.recall(folder, "TEST"))

@@ -16,12 +16,12 @@ def said(outcome: dict[str, Any]) -> tuple[str, str | None, Any]:
     return outcome["status"], problem.get("code"), problem.get("detail", {}).get("op")
 
 
-def test_a_dependent_of_a_rejected_operation_is_rejected_naming_it(both: World) -> None:
-    h = Hand(both).signed_in("PAT")
+def test_a_dependent_of_a_rejected_operation_is_rejected_naming_it(shared: World) -> None:
+    h = Hand(shared).signed_in("PAT")
     round_, opened = h.open()
     bad = h.visit(round_, "K", note="")
-    child = h.write("patrol.round", "open", uuid7(), {"area": both.ids["W"], "companions": []}, after=[opened, bad])
-    h.write("patrol.round", "open", uuid7(), {"area": both.ids["W"], "companions": []}, after=[child])
+    child = h.write("patrol.round", "open", uuid7(), {"area": shared.ids["W"], "companions": []}, after=[opened, bad])
+    h.write("patrol.round", "open", uuid7(), {"area": shared.ids["W"], "companions": []}, after=[child])
     h.visit(round_, "K")
     assert [said(outcome) for outcome in h.told()] == [
         ("applied", None, None),
@@ -32,16 +32,16 @@ def test_a_dependent_of_a_rejected_operation_is_rejected_naming_it(both: World) 
     ]
 
 
-def test_a_dependent_in_a_later_push_is_rejected_all_the_same(both: World) -> None:
-    h = Hand(both).signed_in("PAT")
-    bad = h.write("patrol.round", "open", uuid7(), {"area": both.ids["C1"], "companions": []})
+def test_a_dependent_in_a_later_push_is_rejected_all_the_same(shared: World) -> None:
+    h = Hand(shared).signed_in("PAT")
+    bad = h.write("patrol.round", "open", uuid7(), {"area": shared.ids["C1"], "companions": []})
     h.told()
     h.open(after=[bad])
     assert said(h.told(2)[0]) == ("rejected", "dependency.rejected", bad)
 
 
-def test_a_dependent_of_a_quarantined_operation_is_rejected_naming_it(both: World) -> None:
-    h = Hand(both).signed_in("PAT")
+def test_a_dependent_of_a_quarantined_operation_is_rejected_naming_it(shared: World) -> None:
+    h = Hand(shared).signed_in("PAT")
     _, bad = h.open(priority="high")
     h.open(after=[bad])
     assert [said(outcome) for outcome in h.told()] == [
@@ -50,9 +50,9 @@ def test_a_dependent_of_a_quarantined_operation_is_rejected_naming_it(both: Worl
     ]
 
 
-def test_an_operation_of_another_number_does_not_take_the_id_that_it_shows(both: World) -> None:
+def test_an_operation_of_another_number_does_not_take_the_id_that_it_shows(shared: World) -> None:
     """Else a terminal that copies another's operation would keep it from ever being applied."""
-    one, other = Hand(both).signed_in("PAT"), Hand(both).signed_in("PAT")
+    one, other = Hand(shared).signed_in("PAT"), Hand(shared).signed_in("PAT")
     _, opened = one.open()
     other.put(one.frames[0][2])
     other.put(one.frames[0][2])
@@ -66,8 +66,8 @@ def test_an_operation_of_another_number_does_not_take_the_id_that_it_shows(both:
     assert said(one.told()[0])[0] == "applied"
 
 
-def test_a_dependent_of_something_unknown_is_rejected_naming_it(both: World) -> None:
-    h = Hand(both).signed_in("PAT")
+def test_a_dependent_of_something_unknown_is_rejected_naming_it(shared: World) -> None:
+    h = Hand(shared).signed_in("PAT")
     nobody, own = uuid7(), uuid7()
     h.open(after=[nobody])
     h.open(op=own, after=[own])
@@ -82,25 +82,26 @@ def test_a_dependent_of_something_unknown_is_rejected_naming_it(both: World) -> 
     ]
 
 
-def test_what_another_terminal_did_may_be_needed(both: World) -> None:
-    one, other = Hand(both).signed_in("PAT"), Hand(both).signed_in("DISC")
+def test_what_another_terminal_did_may_be_needed(shared: World) -> None:
+    one, other = Hand(shared).signed_in("PAT"), Hand(shared).signed_in("DISC")
     round_, opened = one.open()
     one.told()
     other.open(after=[opened])
     assert said(other.told()[0]) == ("applied", None, None)
 
 
-def test_a_conflict_does_not_reject_what_came_after_it(both: World) -> None:
+def test_a_conflict_does_not_reject_what_came_after_it(shared: World) -> None:
     """Both values of a conflict are kept, so that work upon it is not lost with it."""
-    h = Hand(both).signed_in("ADM")
+    h = Hand(shared).signed_in("ADM")
+    version = store.one(shared, tables.records, id=shared.ids["C1"]).version
     change = {"name": "新名"}
-    stale = h.write("place", "change", both.ids["C1"], change, base=7)
-    h.write("place", "change", both.ids["C1"], change, base=1, after=[stale])
+    stale = h.write("place", "change", shared.ids["C1"], change, base=version + 7)
+    h.write("place", "change", shared.ids["C1"], change, base=version, after=[stale])
     assert [said(outcome)[0] for outcome in h.told()] == ["conflict", "applied"]
 
 
-def test_an_operation_id_is_used_once(both: World) -> None:
-    h = Hand(both).signed_in("PAT")
+def test_an_operation_id_is_used_once(shared: World) -> None:
+    h = Hand(shared).signed_in("PAT")
     round_, opened = h.open()
     h.open(op=opened)
     h.told()
@@ -112,14 +113,14 @@ def test_an_operation_id_is_used_once(both: World) -> None:
     assert repeated == [("rejected", "operation.repeated")] * 3 + [("quarantined", "operation.repeated")]
     assert [outcome["op"] for outcome in told] == [opened] * 5
     assert told[0]["status"] == "applied" and told[0]["record"] == round_
-    kept = store.rows(both, tables.operations, terminal=h.terminal)
+    kept = store.rows(shared, tables.operations, terminal=h.terminal)
     assert [row.raw for row in kept] == [frame[2] for frame in h.frames]
-    assert len(store.rows(both, tables.records, terminal=h.terminal)) == 1
-    store.verified(both)
+    assert len(store.rows(shared, tables.records, terminal=h.terminal)) == 1
+    store.verified(shared)
 
 
-def test_another_terminal_s_operation_id_is_used_too(both: World) -> None:
-    one, other = Hand(both).signed_in("PAT"), Hand(both).signed_in("PAT")
+def test_another_terminal_s_operation_id_is_used_too(shared: World) -> None:
+    one, other = Hand(shared).signed_in("PAT"), Hand(shared).signed_in("PAT")
     _, opened = one.open()
     one.told()
     other.open(op=opened)
@@ -127,8 +128,8 @@ def test_another_terminal_s_operation_id_is_used_too(both: World) -> None:
     assert [said(outcome)[:2] for outcome in other.told()] == [("rejected", "operation.repeated"), ("applied", None)]
 
 
-def test_a_repeated_id_leaves_dependents_of_the_first_alone(both: World) -> None:
-    h = Hand(both).signed_in("PAT")
+def test_a_repeated_id_leaves_dependents_of_the_first_alone(shared: World) -> None:
+    h = Hand(shared).signed_in("PAT")
     round_, opened = h.open()
     h.open(op=opened)
     h.visit(round_, "K")
@@ -136,12 +137,12 @@ def test_a_repeated_id_leaves_dependents_of_the_first_alone(both: World) -> None
     assert [said(outcome)[0] for outcome in h.told()] == ["applied", "rejected", "applied", "applied"]
 
 
-def test_a_round_is_closed_once(both: World) -> None:
-    h = Hand(both).signed_in("PAT")
+def test_a_round_is_closed_once(shared: World) -> None:
+    h = Hand(shared).signed_in("PAT")
     round_, opened = h.open()
     closed = h.close_round(round_, after=[opened])
     h.close_round(round_, base=2, after=[closed])
     last = h.told()[-1]
     assert said(last)[:2] == ("rejected", "record.state")
     assert last["problem"]["detail"] == {"state": "closed"}
-    assert store.one(both, tables.records, id=round_).version == 2
+    assert store.one(shared, tables.records, id=round_).version == 2

@@ -1,4 +1,4 @@
-"""What every record kind is held to, on both engines. A kind brings one sample (tests/samples) and nothing else."""
+"""What every record kind is held to, on shared engines. A kind brings one sample (tests/samples) and nothing else."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def test_every_kind_has_a_sample_and_every_sample_a_kind() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_a_writer_writes_a_reader_is_given_byte_for_byte(both: World, kind: str) -> None:
+def test_what_a_writer_writes_a_reader_is_given_byte_for_byte(shared: World, kind: str) -> None:
     sample = samples()[kind]
-    stage = set_up(both, sample)
+    stage = set_up(shared, sample)
     record, ops = play(stage, sample)
-    both.clock.advance(90_000)
+    shared.clock.advance(90_000)
     applied(stage.terminal.push())
-    row = rows_of(both.terminal(), sample.reader)[record]
-    kept = store.one(both, tables.records, id=record)
+    row = rows_of(shared.terminal(), sample.reader)[record]
+    kept = store.one(shared, tables.records, id=record)
     assert orjson.dumps(row) == kept.body
     assert row["doc"] == sample.doc(stage)
     said = next(each.operation for each in stage.terminal.queue() if each.op == ops[-1])
@@ -78,16 +78,16 @@ def test_what_a_writer_writes_a_reader_is_given_byte_for_byte(both: World, kind:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_version_is_a_leaf_and_is_kept(both: World, kind: str) -> None:
+def test_each_version_is_a_leaf_and_is_kept(shared: World, kind: str) -> None:
     sample = samples()[kind]
-    stage = set_up(both, sample)
+    stage = set_up(shared, sample)
     record, ops = play(stage, sample)
     applied(stage.terminal.push())
-    log = {leaf["op"]: leaf for leaf in store.leaves(both) if leaf["act"] == "operation"}
-    bodies = [row.body for row in store.rows(both, tables.versions, id=record)]
-    bodies.append(store.one(both, tables.records, id=record).body)
+    log = {leaf["op"]: leaf for leaf in store.leaves(shared) if leaf["act"] == "operation"}
+    bodies = [row.body for row in store.rows(shared, tables.versions, id=record)]
+    bodies.append(store.one(shared, tables.records, id=record).body)
     for version, (op, body) in enumerate(zip(ops, bodies, strict=True), 1):
-        kept = store.one(both, tables.operations, op=op)
+        kept = store.one(shared, tables.operations, op=op)
         queued = next(each for each in stage.terminal.queue() if each.op == op)
         assert kept.raw == queued.raw
         assert log[op] == log[op] | {
@@ -100,17 +100,17 @@ def test_each_version_is_a_leaf_and_is_kept(both: World, kind: str) -> None:
             "version": version,
             "row": b64(sha256(body)),
         }
-    held = store.verified(both)
+    held = store.verified(shared)
     assert held.operations == len(log) and held.versions == len([leaf for leaf in log.values() if "row" in leaf])
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_nobody_is_given_it_beyond_his_scope(both: World, kind: str) -> None:
+def test_nobody_is_given_it_beyond_his_scope(shared: World, kind: str) -> None:
     sample = samples()[kind]
-    stage = set_up(both, sample)
+    stage = set_up(shared, sample)
     record = create(stage, sample)
     applied(stage.terminal.push())
-    other = both.terminal()
+    other = shared.terminal()
     assert record in rows_of(other, sample.reader)
     assert record in rows_of(other, "AUD")
     outsiders = rows_of(other, sample.outsider)
@@ -119,79 +119,79 @@ def test_nobody_is_given_it_beyond_his_scope(both: World, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", OF_POLICY[Policy.SHARED])
-def test_an_edit_of_an_outdated_version_is_a_conflict_that_loses_nothing(both: World, kind: str) -> None:
+def test_an_edit_of_an_outdated_version_is_a_conflict_that_loses_nothing(shared: World, kind: str) -> None:
     sample = samples()[kind]
-    stage, change = set_up(both, sample), list(sample.verbs)[1]
+    stage, change = set_up(shared, sample), list(sample.verbs)[1]
     record, _ = play(stage, sample)
     applied(stage.terminal.push())
-    before = store.one(both, tables.records, id=record)
-    second = both.terminal(sample.writer)
+    before = store.one(shared, tables.records, id=record)
+    second = shared.terminal(sample.writer)
     op = write(stage, sample, change, record, base=1, terminal=second)
     (outcome,) = second.push()
     assert refused(outcome) == ("conflict", "record.conflict", "base")
     assert outcome["problem"]["detail"] == {"version": before.version}
-    assert store.one(both, tables.records, id=record) == before
-    assert store.one(both, tables.operations, op=op).raw == second.queue()[0].raw
+    assert store.one(shared, tables.records, id=record) == before
+    assert store.one(shared, tables.operations, op=op).raw == second.queue()[0].raw
     write(stage, sample, change, record, base=before.version, terminal=second)
     (outcome,) = second.push()
     assert (outcome["status"], outcome["version"]) == ("applied", before.version + 1)
-    store.verified(both)
+    store.verified(shared)
 
 
 @pytest.mark.parametrize("kind", OF_POLICY[Policy.OWNED])
-def test_another_terminal_does_not_change_what_one_owns(both: World, kind: str) -> None:
+def test_another_terminal_does_not_change_what_one_owns(shared: World, kind: str) -> None:
     sample = samples()[kind]
-    stage = set_up(both, sample)
+    stage = set_up(shared, sample)
     record = create(stage, sample)
     applied(stage.terminal.push())
-    before = store.one(both, tables.records, id=record)
-    second = both.terminal(sample.writer)
+    before = store.one(shared, tables.records, id=record)
+    second = shared.terminal(sample.writer)
     for verb in list(sample.verbs)[1:]:
         write(stage, sample, verb, record, terminal=second)
         (outcome,) = second.push()
         assert refused(outcome) == ("rejected", "record.owned", "record")
-    assert store.one(both, tables.records, id=record) == before
+    assert store.one(shared, tables.records, id=record) == before
 
 
 @pytest.mark.parametrize("kind", OF_POLICY[Policy.FACT])
-def test_a_fact_is_made_once_and_no_verb_edits_it(both: World, kind: str) -> None:
+def test_a_fact_is_made_once_and_no_verb_edits_it(shared: World, kind: str) -> None:
     sample = samples()[kind]
-    stage = set_up(both, sample)
+    stage = set_up(shared, sample)
     record = create(stage, sample)
     applied(stage.terminal.push())
-    before = store.one(both, tables.records, id=record)
+    before = store.one(shared, tables.records, id=record)
     write(stage, sample, sample.creating, record)
     write(stage, sample, sample.creating, record, base=1)
     again, changed = stage.terminal.push()
     assert refused(again) == ("rejected", "record.exists", "record")
     assert refused(changed)[:2] == ("rejected", "field.invalid")
-    assert store.one(both, tables.records, id=record) == before
+    assert store.one(shared, tables.records, id=record) == before
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_resend_in_any_cutting_gets_the_same_bytes_and_has_one_effect(both: World, kind: str) -> None:
+def test_a_resend_in_any_cutting_gets_the_same_bytes_and_has_one_effect(shared: World, kind: str) -> None:
     sample = samples()[kind]
-    stage = set_up(both, sample)
+    stage = set_up(shared, sample)
     play(stage, sample)
     write(stage, sample, sample.creating, uuid7(), fields={"no": "such field"})
     terminal = stage.terminal
     assert [outcome["status"] for outcome in terminal.push()][-1] == "rejected"
     last = terminal.queue()[-1].n
     tracked = (tables.operations, tables.records, tables.versions, tables.leaves, tables.partitions)
-    before = [store.rows(both, table) for table in tracked]
-    whole = hand.resend(both, terminal, 1, last)
-    given = [row.outcome for row in store.rows(both, tables.operations, terminal=terminal.identity.terminal)]
+    before = [store.rows(shared, table) for table in tracked]
+    whole = hand.resend(shared, terminal, 1, last)
+    given = [row.outcome for row in store.rows(shared, tables.operations, terminal=terminal.identity.terminal)]
     assert hand.outcomes(whole) == b",".join(given)
     for cut in range(1, last):
-        parts = [hand.resend(both, terminal, 1, cut), hand.resend(both, terminal, cut + 1, last)]
+        parts = [hand.resend(shared, terminal, 1, cut), hand.resend(shared, terminal, cut + 1, last)]
         assert b",".join(map(hand.outcomes, parts)) == b",".join(given)
-    assert [store.rows(both, table) for table in tracked] == before
+    assert [store.rows(shared, table) for table in tracked] == before
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_posts_that_may_write_it_do_and_others_may_not(both: World, kind: str) -> None:
+def test_posts_that_may_write_it_do_and_others_may_not(shared: World, kind: str) -> None:
     sample = samples()[kind]
-    stage = set_up(both, sample)
+    stage = set_up(shared, sample)
     meets = {
         (post, verb): uuid7() if verb == sample.creating else create(stage, sample)
         for post in Post
@@ -211,27 +211,27 @@ def test_posts_that_may_write_it_do_and_others_may_not(both: World, kind: str) -
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_wrong_fields_are_refused_by_code_and_field(both: World, kind: str) -> None:
+def test_wrong_fields_are_refused_by_code_and_field(shared: World, kind: str) -> None:
     sample = samples()[kind]
-    stage = set_up(both, sample)
+    stage = set_up(shared, sample)
     expected = {}
     for wrong in sample.wrong:
         record = uuid7() if wrong.verb == sample.creating else create(stage, sample)
         op = write(stage, sample, wrong.verb, record, fields=wrong.fields(stage))
         expected[op] = (wrong.what, "rejected", wrong.code, wrong.field)
-    made = len(store.rows(both, tables.records))
+    made = len(store.rows(shared, tables.records))
     learnt = stage.terminal.push()
     outcomes = {outcome["op"]: outcome for outcome in learnt}
     whats = {op: wrong[0] for op, wrong in expected.items()}
     assert {op: (whats[op], *refused(outcomes[op])) for op in expected} == expected
     fine = len([outcome for outcome in learnt if outcome["status"] == "applied"])
-    assert len(store.rows(both, tables.records)) == made + fine == made + len(learnt) - len(expected)
+    assert len(store.rows(shared, tables.records)) == made + fine == made + len(learnt) - len(expected)
 
 
-def test_a_stage_plays_every_verb(small: World) -> None:
+def test_a_stage_plays_every_verb(standing: World) -> None:
     """The suite's own ground: were ``play`` to skip a verb, the tests above would prove less than they say."""
     for kind, sample in samples().items():
-        stage: Stage = set_up(small, sample)
+        stage: Stage = set_up(standing, sample)
         record, ops = play(stage, sample)
         queue = {each.op: each for each in stage.terminal.queue()}
         assert [queue[op].verb for op in ops] == list(kinds()[kind].verbs)

@@ -142,8 +142,8 @@ def check(h: Hand, told: list[dict[str, Any]], status: str, expected: dict[str, 
     store.verified(h.world)
 
 
-def test_what_nobody_can_read_is_kept_and_stops_nothing(both: World) -> None:
-    h = Hand(both).signed_in("PAT")
+def test_what_nobody_can_read_is_kept_and_stops_nothing(shared: World) -> None:
+    h = Hand(shared).signed_in("PAT")
     told = between_good_ones(h, [partial(make, h) for make, _ in UNREADABLE.values()])
     check(h, told, "quarantined", dict.fromkeys(UNREADABLE, ("operation.unreadable", None)))
     reasons = [outcome["problem"]["detail"]["reason"] for outcome in told[1:-1:2]]
@@ -151,28 +151,28 @@ def test_what_nobody_can_read_is_kept_and_stops_nothing(both: World) -> None:
     assert {outcome["op"] for outcome in told[1:-1:2]} == {None}
 
 
-def test_what_is_no_operation_of_this_terminal_is_kept_and_stops_nothing(both: World) -> None:
-    h = Hand(both).signed_in("PAT")
+def test_what_is_no_operation_of_this_terminal_is_kept_and_stops_nothing(shared: World) -> None:
+    h = Hand(shared).signed_in("PAT")
     told = between_good_ones(h, [partial(raw, h, **other) for other, _, _ in MISREAD.values()])
     check(h, told, "quarantined", {name: (code, field) for name, (_, code, field) in MISREAD.items()})
 
 
-def test_a_missing_key_is_named(both: World) -> None:
-    h = Hand(both).signed_in("PAT")
+def test_a_missing_key_is_named(shared: World) -> None:
+    h = Hand(shared).signed_in("PAT")
     keys = list(h.say("", "", "", {}))
     told = between_good_ones(h, [partial(without, h, key) for key in keys])
     check(h, told, "quarantined", {key: ("field.missing", key) for key in keys})
 
 
-def test_what_is_read_but_fits_nothing_is_rejected_and_stops_nothing(both: World) -> None:
-    h = Hand(both).signed_in("PAT")
+def test_what_is_read_but_fits_nothing_is_rejected_and_stops_nothing(shared: World) -> None:
+    h = Hand(shared).signed_in("PAT")
     told = between_good_ones(h, [partial(raw, h, **other) for other, _, _ in UNFIT.values()])
     check(h, told, "rejected", {name: (code, field) for name, (_, code, field) in UNFIT.items()})
     assert told[3]["problem"]["detail"] == {"supported": [1]}
 
 
-def test_other_spellings_of_a_right_operation_are_applied_as_sent(both: World) -> None:
-    h = Hand(both).signed_in("PAT")
+def test_other_spellings_of_a_right_operation_are_applied_as_sent(shared: World) -> None:
+    h = Hand(shared).signed_in("PAT")
     spaced = orjson.dumps(orjson.loads(raw(h)), option=orjson.OPT_INDENT_2)
     h.put(spaced)
     h.put(raw(h).replace(b'"kind"', b'"\\u006bind"'))
@@ -180,11 +180,11 @@ def test_other_spellings_of_a_right_operation_are_applied_as_sent(both: World) -
     h.put(raw(h).replace(b"{", b"{ ", 1) + b" " * (MAX_OPERATION - len(raw(h)) - 1))
     assert len(h.frames[3][2]) == MAX_OPERATION
     assert [outcome["status"] for outcome in h.told()] == ["applied"] * 4
-    assert store.one(both, tables.operations, terminal=h.terminal, n=1).raw == spaced
+    assert store.one(shared, tables.operations, terminal=h.terminal, n=1).raw == spaced
 
 
-def test_several_wrong_fields_are_all_named(small: World) -> None:
-    h = Hand(small).signed_in("PAT")
+def test_several_wrong_fields_are_all_named(standing: World) -> None:
+    h = Hand(standing).signed_in("PAT")
     h.put(raw(h, kind=7, base=-1, floor=1))
     (outcome,) = h.told()
     assert outcome["problem"]["code"] == "field.invalid"
@@ -192,12 +192,12 @@ def test_several_wrong_fields_are_all_named(small: World) -> None:
     assert named == {("kind", "field.invalid"), ("base", "field.invalid"), ("floor", "field.unknown")}
 
 
-def test_an_outcome_stays_small_however_many_fields_are_wrong(small: World) -> None:
+def test_an_outcome_stays_small_however_many_fields_are_wrong(standing: World) -> None:
     """A full frame of unknown fields must not come back, and be kept, at twenty times its size."""
-    h = Hand(small).signed_in("PAT")
+    h = Hand(standing).signed_in("PAT")
     junk = {f"f{at}": 0 for at in range(6000)}
     h.write("patrol.round", "open", uuid7(), junk)
     h.put(raw(h, **{"f" * 60_000: 1}))
     told = h.told()
     assert [outcome["status"] for outcome in told] == ["rejected", "quarantined"]
-    assert max(len(row.outcome) for row in store.rows(small, tables.operations, terminal=h.terminal)) < 8_000
+    assert max(len(row.outcome) for row in store.rows(standing, tables.operations, terminal=h.terminal)) < 8_000

@@ -52,11 +52,12 @@ def test_an_operation_names_its_own_officer_s_session_at_this_terminal(both: Wor
 
 def test_what_was_captured_in_a_session_that_has_ended_still_counts(both: World) -> None:
     h = Hand(both).signed_in("PAT")
-    h.open()
+    for _ in range(3):
+        h.open()
+    assert [said(outcome) for outcome in h.told(1, 1)] == [APPLIED]
     h.wire.ask(h.key, "DELETE", "/v1/sessions/current", None, h.token)
-    h.open()
+    assert [said(outcome) for outcome in h.told(1, 2)] == [APPLIED] * 2
     both.clock.advance(48 * 3_600_000)
-    h.open()
     assert [said(outcome) for outcome in h.told()] == [APPLIED] * 3
     with pytest.raises(Problem) as refused:
         h.pull()
@@ -89,14 +90,14 @@ def test_a_queue_is_pushed_whoever_is_signed_in(both: World) -> None:
     ({"method": "session"}, ("quarantined", "field.missing", "signoff.evidence")),
 ])  # fmt: skip
 def test_a_round_is_closed_with_a_sign_off_of_the_right_form(
-    small: World, signoff: Any, expected: tuple[str, str | None, str | None]
+    standing: World, signoff: Any, expected: tuple[str, str | None, str | None]
 ) -> None:
-    h = Hand(small).signed_in("PAT")
+    h = Hand(standing).signed_in("PAT")
     round_, opened = h.open()
     h.close_round(round_, after=[opened], signoff=signoff)
     assert [said(outcome) for outcome in h.told()] == [APPLIED, expected]
     state = "closed" if expected == APPLIED else "open"
-    assert store.one(small, tables.records, id=round_).state == state
+    assert store.one(standing, tables.records, id=round_).state == state
 
 
 def test_a_revoked_terminal_is_answered_no_more(both: World) -> None:

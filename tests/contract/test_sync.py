@@ -40,25 +40,26 @@ def code(response: httpx.Response) -> tuple[int, str]:
     return response.status_code, response.json()["code"]
 
 
-def test_a_round_on_foot_arrives_whole(both: World) -> None:
-    terminal = both.terminal("PAT")
+def test_a_round_on_foot_arrives_whole(shared: World) -> None:
+    terminal = shared.terminal("PAT")
     terminal.pull()
-    round_ = patrol.open_round(terminal, both.ids["W"])
-    patrol.visit(terminal, round_, both.ids["C1"], tag=tag("C1"), cell=looked(2), note=None)
-    patrol.visit(terminal, round_, both.ids["K"], tag=tag("K"), cell=None, note=None)
+    round_ = patrol.open_round(terminal, shared.ids["W"])
+    patrol.visit(terminal, round_, shared.ids["C1"], tag=tag("C1"), cell=looked(2), note=None)
+    patrol.visit(terminal, round_, shared.ids["K"], tag=tag("K"), cell=None, note=None)
     patrol.close_round(terminal, round_)
     told = terminal.push()
     assert [(outcome["status"], outcome["marks"]) for outcome in told] == [("applied", [])] * 4
     assert [outcome["n"] for outcome in told] == [1, 2, 3, 4]
     terminal.pull()
-    assert [row["state"] for row in terminal.rows("patrol.round")] == ["closed"]
-    assert len(terminal.rows("patrol.visit")) == 2
+    mine = terminal.identity.terminal
+    assert [row["state"] for row in terminal.rows("patrol.round") if row["terminal"] == mine] == ["closed"]
+    assert len([row for row in terminal.rows("patrol.visit") if row["terminal"] == mine]) == 2
 
 
-def test_an_answer_lost_after_the_commit_is_got_by_the_same_push(both: World) -> None:
+def test_an_answer_lost_after_the_commit_is_got_by_the_same_push(shared: World) -> None:
     class Lossy(httpx.BaseTransport):
         def __init__(self) -> None:
-            self.inner, self.lost = both.transport(), 0
+            self.inner, self.lost = shared.transport(), 0
 
         def handle_request(self, request: httpx.Request) -> httpx.Response:
             response = self.inner.handle_request(request)
@@ -67,24 +68,24 @@ def test_an_answer_lost_after_the_commit_is_got_by_the_same_push(both: World) ->
                 raise httpx.ReadError("the answer was lost")
             return response
 
-    terminal = both.terminal("PAT")
+    terminal = shared.terminal("PAT")
     terminal._transport = lossy = Lossy()
     terminal._wire = None
-    round_ = patrol.open_round(terminal, both.ids["W"])
+    round_ = patrol.open_round(terminal, shared.ids["W"])
     patrol.close_round(terminal, round_)
     with pytest.raises(Offline):
         terminal.push()
     assert lossy.lost == 1 and len(terminal.waiting()) == 2
     mine = terminal.identity.terminal
-    committed = store.rows(both, tables.operations, terminal=mine)
-    before = everything(both)
+    committed = store.rows(shared, tables.operations, terminal=mine)
+    before = everything(shared)
     assert [outcome["status"] for outcome in terminal.push()] == ["applied", "applied"]
     assert [queued.raw for queued in terminal.queue()] == [row.raw for row in committed]
-    assert everything(both) == before
+    assert everything(shared) == before
 
 
-def test_a_batch_cut_differently_the_second_time_applies_only_what_is_new(both: World) -> None:
-    h = Hand(both).signed_in("PAT")
+def test_a_batch_cut_differently_the_second_time_applies_only_what_is_new(shared: World) -> None:
+    h = Hand(shared).signed_in("PAT")
     walked(h, 4)
     assert len(h.told(1, 3)) == 3
     second = h.push(2, 5)
@@ -92,48 +93,48 @@ def test_a_batch_cut_differently_the_second_time_applies_only_what_is_new(both: 
     assert second.json()["next"] == 6
     third = h.push()
     assert third.json()["next"] == h.n + 1 == 7
-    kept = store.rows(both, tables.operations, terminal=h.terminal)
+    kept = store.rows(shared, tables.operations, terminal=h.terminal)
     assert hand.outcomes(third) == b",".join(row.outcome for row in kept)
     assert hand.outcomes(h.push(4, 4)) == kept[3].outcome
-    assert len(kept) == 6 and store.verified(both).operations == len(store.rows(both, tables.operations))
+    assert len(kept) == 6 and store.verified(shared).operations == len(store.rows(shared, tables.operations))
 
 
-def test_a_gap_tells_where_to_go_on_and_nothing_is_applied(both: World) -> None:
-    h = Hand(both).signed_in("PAT")
+def test_a_gap_tells_where_to_go_on_and_nothing_is_applied(shared: World) -> None:
+    h = Hand(shared).signed_in("PAT")
     walked(h)
     h.told(1, 1)
-    before = everything(both)
+    before = everything(shared)
     refused = h.push(3, 4)
     assert code(refused) == (409, "chain.gap")
     assert refused.json()["detail"] == {"next": 2}
-    assert everything(both) == before
+    assert everything(shared) == before
     assert [outcome["status"] for outcome in h.told(2, 4)] == ["applied"] * 3
 
 
-def test_other_bytes_under_a_known_number_are_a_fork(both: World) -> None:
-    h = Hand(both).signed_in("PAT")
+def test_other_bytes_under_a_known_number_are_a_fork(shared: World) -> None:
+    h = Hand(shared).signed_in("PAT")
     walked(h)
     h.told(1, 3)
-    before = everything(both)
+    before = everything(shared)
     clone = replace_from(h, 2)
     for first, last in ((2, 2), (1, 3), (2, clone.n)):
         refused = clone.push(first, last)
         assert code(refused) == (409, "chain.fork")
         assert refused.json()["detail"] == {"n": 2}
-    assert everything(both) == before
+    assert everything(shared) == before
     assert [outcome["status"] for outcome in h.told(4, 4)] == ["applied"]
 
 
-def test_a_new_number_on_another_past_is_a_fork(both: World) -> None:
-    h = Hand(both).signed_in("PAT")
+def test_a_new_number_on_another_past_is_a_fork(shared: World) -> None:
+    h = Hand(shared).signed_in("PAT")
     walked(h)
     h.told(1, 2)
-    before = everything(both)
+    before = everything(shared)
     clone = replace_from(h, 2)
     assert code(clone.push(3, clone.n)) == (409, "chain.fork")
     assert code(h.push(3, 4, incarnation=2)) == (409, "chain.fork")
     assert code(replace_from(h, 1).push(1, 1)) == (409, "chain.fork")
-    assert everything(both) == before
+    assert everything(shared) == before
 
 
 def replace_from(h: Hand, n: int) -> Hand:
@@ -145,8 +146,8 @@ def replace_from(h: Hand, n: int) -> Hand:
 
 
 @pytest.mark.parametrize("copies", [2, 4])
-def test_the_same_push_at_once_from_several_sides_has_one_effect(both: World, copies: int) -> None:
-    h = Hand(both).signed_in("PAT")
+def test_the_same_push_at_once_from_several_sides_has_one_effect(shared: World, copies: int) -> None:
+    h = Hand(shared).signed_in("PAT")
     walked(h, 10)
     start = Barrier(copies)
 
@@ -156,17 +157,17 @@ def test_the_same_push_at_once_from_several_sides_has_one_effect(both: World, co
 
     with ThreadPoolExecutor(copies) as pool:
         answers = [each.result() for each in [pool.submit(send) for _ in range(copies)]]
-    kept = store.rows(both, tables.operations, terminal=h.terminal)
+    kept = store.rows(shared, tables.operations, terminal=h.terminal)
     assert answers == [b",".join(row.outcome for row in kept)] * copies
     assert len(kept) == h.n and {row.status for row in kept} == {"applied"}
-    assert len(store.rows(both, tables.records, terminal=h.terminal)) == h.n - 1
-    store.verified(both)
+    assert len(store.rows(shared, tables.records, terminal=h.terminal)) == h.n - 1
+    store.verified(shared)
 
 
-def test_the_same_push_through_two_servers_of_one_store_has_one_effect(both: World) -> None:
-    h = Hand(both).signed_in("PAT")
+def test_the_same_push_through_two_servers_of_one_store_has_one_effect(shared: World) -> None:
+    h = Hand(shared).signed_in("PAT")
     walked(h, 10)
-    beside = replace(both, app=create_app(both.settings, both.clock))
+    beside = replace(shared, app=create_app(shared.settings, shared.clock))
     start = Barrier(2)
 
     def send(world: World) -> bytes:
@@ -176,16 +177,16 @@ def test_the_same_push_through_two_servers_of_one_store_has_one_effect(both: Wor
 
     try:
         with ThreadPoolExecutor(2) as pool:
-            one, other = pool.map(send, (both, beside))
+            one, other = pool.map(send, (shared, beside))
     finally:
         beside.services.store.close()
     assert one == other
-    assert len(store.rows(both, tables.operations, terminal=h.terminal)) == h.n
-    store.verified(both)
+    assert len(store.rows(shared, tables.operations, terminal=h.terminal)) == h.n
+    store.verified(shared)
 
 
-def test_terminals_that_push_together_all_get_their_own_outcomes(both: World) -> None:
-    hands = [Hand(both).signed_in("PAT") for _ in range(4)]
+def test_terminals_that_push_together_all_get_their_own_outcomes(shared: World) -> None:
+    hands = [Hand(shared).signed_in("PAT") for _ in range(4)]
     for h in hands:
         walked(h)
         h.put(b"not an operation")
@@ -201,34 +202,36 @@ def test_terminals_that_push_together_all_get_their_own_outcomes(both: World) ->
         assert [(outcome["n"], outcome["status"]) for outcome in told] == [
             *((n, "applied") for n in range(1, 5)), (5, "quarantined"),
         ]  # fmt: skip
-        assert len(store.rows(both, tables.operations, terminal=h.terminal)) == 5
+        assert len(store.rows(shared, tables.operations, terminal=h.terminal)) == 5
     sequence = [outcome["seq"] for told in answers for outcome in told if "seq" in outcome]
     assert len(set(sequence)) == len(sequence)
-    store.verified(both)
+    store.verified(shared)
 
 
-def test_one_bad_operation_among_a_hundred_costs_no_other(both: World) -> None:
-    h = Hand(both).signed_in("PAT")
+def test_one_bad_operation_among_a_hundred_costs_no_other(shared: World) -> None:
+    h = Hand(shared).signed_in("PAT")
     round_, _ = h.open()
     for at in range(1, 100):
         h.visit(round_, "K", **({"note": ""} if at == 50 else {}))
     told = h.told()
     assert [outcome["n"] for outcome in told if outcome["status"] != "applied"] == [51]
     assert told[50]["problem"]["field"] == "fields.note"
-    assert len(store.rows(both, tables.records, kind="patrol.visit")) == 98
-    assert store.one(both, tables.operations, terminal=h.terminal, n=51).raw == h.frames[50][2]
+    assert len(store.rows(shared, tables.records, kind="patrol.visit", terminal=h.terminal)) == 98
+    assert store.one(shared, tables.operations, terminal=h.terminal, n=51).raw == h.frames[50][2]
 
 
-def test_what_a_terminal_has_captured_is_remembered_so_that_a_loss_shows(both: World) -> None:
-    h = Hand(both).signed_in("PAT")
+def test_what_a_terminal_has_captured_is_remembered_so_that_a_loss_shows(shared: World) -> None:
+    h = Hand(shared).signed_in("PAT")
     walked(h)
     h.push(1, 2)
-    assert store.one(both, tables.terminals, terminal=h.terminal).captured == 4
+    assert store.one(shared, tables.terminals, terminal=h.terminal).captured == 4
     h.push(1, 2, captured=9)
     h.push(1, 2, captured=3)
-    end = store.one(both, tables.terminals, terminal=h.terminal)
+    end = store.one(shared, tables.terminals, terminal=h.terminal)
     assert (end.last_n, end.captured) == (2, 9)
-    reported = [leaf for leaf in store.leaves(both) if leaf["act"] == "terminal.reported"]
+    reported = [
+        leaf for leaf in store.leaves(shared) if leaf["act"] == "terminal.reported" and leaf["terminal"] == h.terminal
+    ]
     assert [leaf["captured"] for leaf in reported] == [9]
 
 
@@ -250,12 +253,12 @@ def test_order_rises_though_the_server_s_clock_steps_back(both: World) -> None:
     store.verified(both)
 
 
-def test_a_number_that_nobody_asked_for_makes_no_record(both: World) -> None:
+def test_a_number_that_nobody_asked_for_makes_no_record(shared: World) -> None:
     """Whatever a chain refuses leaves no trace of a record: neither fork nor gap was half applied."""
-    h = Hand(both).signed_in("PAT")
+    h = Hand(shared).signed_in("PAT")
     h.open()
-    h.write("patrol.round", "open", record := uuid7(), {"area": both.ids["W"], "companions": []})
+    h.write("patrol.round", "open", record := uuid7(), {"area": shared.ids["W"], "companions": []})
     assert code(h.push(2, 2)) == (409, "chain.gap")
-    assert store.rows(both, tables.records, id=record) == []
+    assert store.rows(shared, tables.records, id=record) == []
     assert [outcome["status"] for outcome in h.told()] == ["applied"] * 2
-    assert len(store.rows(both, tables.records, id=record)) == 1
+    assert len(store.rows(shared, tables.records, id=record)) == 1

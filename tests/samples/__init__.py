@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.records.registry import kinds
-from headless.chain import uuid7
+from headless.chain import rfc3339, uuid7
 from headless.patrol import BY_SESSION
 from headless.terminal import Terminal
 from tests.support.world import SECRET, World
@@ -29,6 +29,8 @@ class Stage:
     made: dict[str, str] = field(default_factory=dict)
     needed: list[str] = field(default_factory=list)
     """Operations that made them: what the sample's own operations name in ``after``."""
+    began: str = ""
+    """The time at which it was set up."""
 
     def id(self, name: str) -> str:
         """The id of something by its short name."""
@@ -96,7 +98,7 @@ def set_up(world: World, sample: Sample, terminal: Terminal | None = None) -> St
     """A stage on which the sample's needs are captured by its writer."""
     terminal = terminal or world.terminal()
     terminal.sign_in(sample.writer, SECRET)
-    stage = Stage(world, terminal)
+    stage = Stage(world, terminal, began=rfc3339(terminal.clock.now()))
     sample.first(stage)
     return stage
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from backend.kernel.clock import to_text
 from tests.samples import Sample, Stage, Wrong, but
-from tests.support.world import START, looked, tag
-
-OPENED = to_text(START)
+from tests.support.world import looked, tag
 
 
 def _open(stage: Stage) -> dict[str, Any]:
@@ -31,7 +28,7 @@ ROUND = Sample(
     reader="DISC",
     outsider="PAT2",
     verbs={"open": _open, "close": _close},
-    doc=lambda stage: _open(stage) | _close(stage) | {"opened_at": OPENED},
+    doc=lambda stage: _open(stage) | _close(stage) | {"opened_at": stage.began},
     wrong=(
         _area("a round through a cell", "C1"),
         _area("a round through a person", "p1"),

@@ -20,6 +20,12 @@ SCHEMAS: dict[str, type[ma.Schema]] = {
     f"{kind.name} {name}": verb.schema for kind in kinds().values() for name, verb in kind.verbs.items()
 } | {"envelope": Envelope}
 
+FORMED = [
+    "019aa1f0-7c00-7000-8000-000000000001", "ffffffff-ffff-7fff-bfff-ffffffffffff", "0b2fbb34-7a4d-4a53-9a7c-5d2f0d3c1e11",
+    "04AA000000000001", "04AABBCC", "A" * 43, "_-" * 21 + "0",
+]  # fmt: skip
+"""Texts of the forms that schemas ask for by a regular expression."""
+
 plain = st.text(st.characters(codec="utf-8"), max_size=20)
 junk = st.sampled_from([
     None, True, False, 0, 1, -1, 1.0, 0.5, 2**53, "", "1", " ", "m", "cell", "session", "0", "\n", "a\n", "真", [], {}, [None],
@@ -44,7 +50,7 @@ def valid(field: fields.Field[Any]) -> st.SearchStrategy[Any]:
     elif validate.OneOf in rules:
         made = st.sampled_from(rules[validate.OneOf].choices)
     elif validate.Regexp in rules:
-        made = st.from_regex(rules[validate.Regexp].regex, fullmatch=True)
+        made = st.sampled_from([each for each in FORMED if rules[validate.Regexp].regex.match(each)])
     else:
         low, high = rules[validate.Length].min, rules[validate.Length].max
         made = st.text(st.characters(codec="utf-8"), min_size=low, max_size=min(high, low + 4))
@@ -98,7 +104,7 @@ def agree(schema: type[ma.Schema], document: Any) -> bool:
 
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_what_a_schema_allows_is_accepted_and_loaded_unchanged(name: str) -> None:
-    @tries(25)
+    @tries(20)
     @given(documents(SCHEMAS[name]()))
     def check(document: dict[str, Any]) -> None:
         assert agree(SCHEMAS[name], document)
@@ -110,7 +116,7 @@ def test_what_a_schema_allows_is_accepted_and_loaded_unchanged(name: str) -> Non
 def test_fast_and_slow_agree_on_what_is_spoilt(name: str) -> None:
     seen = {True: 0, False: 0}
 
-    @tries(120)
+    @tries(70)
     @given(documents(SCHEMAS[name]()), st.data())
     def check(document: dict[str, Any], data: st.DataObject) -> None:
         for _ in range(data.draw(st.integers(1, 2))):
@@ -118,7 +124,7 @@ def test_fast_and_slow_agree_on_what_is_spoilt(name: str) -> None:
         seen[agree(SCHEMAS[name], document)] += 1
 
     check()
-    assert seen[False] > 30, "hardly anything was spoilt"
+    assert seen[False] > 20, "hardly anything was spoilt"
 
 
 @pytest.mark.parametrize("name", SCHEMAS)

@@ -49,7 +49,7 @@ def same(one: Any, other: Any) -> bool:
     return repr(one) == repr(other)
 
 
-@tries(100)
+@tries(60)
 @given(objects, st.sampled_from(SPELLINGS))
 def test_every_spelling_of_an_object_is_read_as_it_was_meant(value: dict[str, Any], spell: Any) -> None:
     raw = spell(value)
@@ -57,7 +57,7 @@ def test_every_spelling_of_an_object_is_read_as_it_was_meant(value: dict[str, An
     assert same(slowly(raw), value)
 
 
-@tries(250)
+@tries(200)
 @given(objects, st.sampled_from(SPELLINGS), st.data())
 def test_the_fast_way_never_reads_what_the_slow_way_reads_otherwise(
     value: dict[str, Any], spell: Any, data: st.DataObject
@@ -78,7 +78,7 @@ def test_any_bytes_are_read_alike(raw: bytes) -> None:
     assert same(told(raw), slowly(raw))
 
 
-@tries(60)
+@tries(40)
 @given(objects)
 def test_the_plain_spelling_takes_the_fast_way(value: dict[str, Any]) -> None:
     """Else every operation would cost the slow one, and no test would see it."""
