@@ -82,7 +82,9 @@ def _signed(
     builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
     builder = builder.serial_number(x509.random_serial_number())
     builder = builder.not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(days=days))
-    for extension, critical in extensions:
+    named = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    above = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
+    for extension, critical in [*extensions, (named, False), (above, False)]:
         builder = builder.add_extension(extension, critical)
     return builder.sign(issuer_key, hashes.SHA256())
 

@@ -72,6 +72,12 @@ def test_everybody_is_given_his_scope_and_nothing_else(both: World) -> None:
     assert {name: held(both, terminal, name) for name in SCOPES} == SCOPES
 
 
+def test_an_administrator_is_given_no_records_though_a_ward_be_assigned_to_him(both: World) -> None:
+    given = {"facility": "TEST", "officer": both.ids["PAT2"], "place": both.ids["V"]}
+    store.alter(both, tables.assignments, given, officer=both.ids["ADM"])
+    assert held(both, both.terminal(), "ADM") == set()
+
+
 def test_a_terminal_holds_the_server_s_very_bytes(both: World) -> None:
     writer = both.terminal("PAT")
     writer.pull()
