@@ -137,6 +137,26 @@ def test_a_page_that_ends_on_a_partition_s_last_row_says_rightly_whether_there_i
         assert len(told) == -(-len(IN_W) // limit)
 
 
+def test_a_page_that_holds_just_the_rest_of_a_partition_is_the_last(both: World) -> None:
+    writer = Hand(both).signed_in("PAT")
+    round_, _ = writer.open()
+    for _ in range(5):
+        writer.visit(round_, "K")
+    writer.told()
+    copy = Copy(Hand(both).signed_in("DISC")).pull()
+    for _ in range(3):
+        writer.visit(round_, "K")
+    newest = writer.told(7)[-1]["seq"]
+    for limit, sizes in ((1, [1, 1, 1]), (2, [2, 1]), (3, [3]), (4, [3])):
+        cursors = dict(copy.cursors)
+        for at, size in enumerate(sizes):
+            page = copy.hand.pull(cursors, limit)
+            (part,) = page["partitions"]
+            assert (len(part["rows"]), page["more"]) == (size, at < len(sizes) - 1), limit
+            cursors[part["partition"]] = part["cursor"]
+        assert part["cursor"] == newest
+
+
 def test_what_is_new_comes_once(both: World) -> None:
     copy = Copy(Hand(both).signed_in("PAT")).pull()
     page = copy.hand.pull(copy.cursors)
@@ -144,6 +164,24 @@ def test_what_is_new_comes_once(both: World) -> None:
     both.desk("ADM", Act("place", "change", both.ids["K"], {"name": "新名"}, base=1))
     page = copy.hand.pull(copy.cursors)
     assert [row["id"] for part in page["partitions"] for row in part["rows"]] == [both.ids["K"]]
+
+
+def test_what_is_new_comes_once_in_partitions_that_are_held_up_to_different_numbers(both: World) -> None:
+    writer = Hand(both).signed_in("PAT")
+    round_, _ = writer.open()
+    for code in ("K", "C1", "K", "C1", "C2"):
+        writer.visit(round_, code)
+    writer.told()
+    copy = Copy(Hand(both).signed_in("DISC")).pull()
+    ends = {copy.cursors[f"place/{both.ids[code]}/base"] for code in ("K", "C1", "C2")}
+    assert len(ends) == 3
+    before = writer.n
+    for code in ("C1", "C2", "K"):
+        writer.visit(round_, code)
+    fresh = {outcome["record"] for outcome in writer.told(before + 1)}
+    page = copy.hand.pull(copy.cursors)
+    assert {row["id"] for part in page["partitions"] for row in part["rows"]} == fresh
+    assert sum(len(part["rows"]) for part in page["partitions"]) == 3
 
 
 def test_who_moves_to_another_cell_leaves_one_officer_and_reaches_the_other(both: World) -> None:

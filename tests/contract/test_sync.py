@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import replace
@@ -146,18 +148,25 @@ def replace_from(h: Hand, n: int) -> Hand:
     return clone
 
 
+def until(true: Callable[[], bool]) -> None:
+    """Waits for something that another thread does."""
+    end = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
 @pytest.mark.parametrize("copies", [2, 4])
 def test_the_same_push_at_once_from_several_sides_has_one_effect(shared: World, copies: int) -> None:
+    """All of them wait for the facility's turn, so that whoever gets it could take them all into one group."""
     h = Hand(shared).signed_in("PAT")
     walked(h, 10)
-    start = Barrier(copies)
-
-    def send() -> bytes:
-        start.wait()
-        return hand.outcomes(h.push())
-
+    commits = shared.services.pusher._commits
     with mock.patch("sync.commit._log") as log, ThreadPoolExecutor(copies) as pool:
-        answers = [each.result() for each in [pool.submit(send) for _ in range(copies)]]
+        with commits._turns["TEST"]:
+            sent = [pool.submit(h.push) for _ in range(copies)]
+            until(lambda: len(commits._waiting["TEST"]) == copies)
+        answers = [hand.outcomes(each.result()) for each in sent]
     assert not log.exception.called, "it was the database that told them apart"
     kept = store.rows(shared, tables.operations, terminal=h.terminal)
     assert answers == [b",".join(row.outcome for row in kept)] * copies
@@ -192,14 +201,13 @@ def test_terminals_that_push_together_all_get_their_own_outcomes(shared: World) 
     for h in hands:
         walked(h)
         h.put(b"not an operation")
-    start = Barrier(4)
-
-    def send(h: Hand) -> list[dict[str, Any]]:
-        start.wait()
-        return h.told()
-
+    commits, heads = shared.services.pusher._commits, len(store.rows(shared, tables.tree_heads))
     with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(send, hands))
+        with commits._turns["TEST"]:
+            sent = [pool.submit(h.told) for h in hands]
+            until(lambda: len(commits._waiting["TEST"]) == 4)
+        answers = [each.result() for each in sent]
+    assert len(store.rows(shared, tables.tree_heads)) == heads + 1, "one transaction and one head for all of them"
     for h, told in zip(hands, answers, strict=True):
         assert [(outcome["n"], outcome["status"]) for outcome in told] == [
             *((n, "applied") for n in range(1, 5)), (5, "quarantined"),
