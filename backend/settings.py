@@ -34,6 +34,10 @@ class Settings:
     """How many request bodies are read at once; fewer than the HTTP server has threads."""
     silence_seconds: int = 60
     """After how long a connection on which nothing moves is cut."""
+    streams: int = 500
+    """How many streams each process holds open; each has a thread of the HTTP server to itself."""
+    heartbeat_seconds: int = 15
+    """How often a stream says that it is there: at least twice before a silent connection would be cut."""
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -49,6 +53,8 @@ class Settings:
         level = environ.get("ROUNDSMAN_LOG_LEVEL", "INFO").upper()
         if level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
             raise BadSetting("LOG_LEVEL", "must be DEBUG, INFO, WARNING or ERROR")
+        silence = _whole(environ, "SILENCE_SECONDS", 60, 1, 3600)
+        most = max(1, silence // 2)
         return cls(
             data,
             database,
@@ -57,7 +63,9 @@ class Settings:
             Path(app) if app else None,
             level,
             _whole(environ, "READERS", 96, 1, 1000),
-            _whole(environ, "SILENCE_SECONDS", 60, 1, 3600),
+            silence,
+            _whole(environ, "STREAMS", 500, 1, 5000),
+            _whole(environ, "HEARTBEAT_SECONDS", min(15, most), 1, min(30, most)),
         )
 
 

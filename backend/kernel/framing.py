@@ -21,7 +21,7 @@ class Malformed(ValueError):
         self.where = where
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Frame:
     """One framed operation: its number, the chain hash that the terminal claims, its bytes."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import hashlib
 import os
@@ -12,7 +11,7 @@ import threading
 UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 FACILITY = re.compile(r"[A-Z0-9-]{2,16}")
 HASH_BYTES = 32
-_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+_URL_SAFE, _STANDARD = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")
 
 _lock = threading.Lock()
 _last = 0
@@ -42,8 +41,8 @@ def b64(data: bytes) -> str:
 
 def unb64(text: str) -> bytes:
     """The bytes of base64url text. Raises ValueError when it is not the one canonical spelling of them."""
-    data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    if b64(data) != text:
+    data = binascii.a2b_base64(text.encode("ascii").translate(_STANDARD) + b"=" * (-len(text) % 4))
+    if b64(data) != text:  # whatever the decoder passes over: foreign signs, bits beyond the end
         raise ValueError("not canonical base64url")
     return data
 
@@ -59,3 +58,16 @@ def unhash(text: str) -> bytes:
 def sha256(*parts: bytes) -> bytes:
     """SHA-256 over the parts, one after the other."""
     return hashlib.sha256(b"".join(parts)).digest()
+
+
+def derived(parent: str, purpose: str) -> str:
+    """A UUIDv7 that follows from another one: its moment, and a digest of it and a purpose for the rest."""
+    digest = int.from_bytes(sha256(f"{parent}\n{purpose}\n".encode())[:10], "big")
+    text = parent.replace("-", "")[:12] + f"{(0x7 << 76) | (digest & ~(0xF << 76)):020x}"
+    variant = "89ab"[int(text[16], 16) & 3]
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{variant}{text[17:20]}-{text[20:]}"
+
+
+def moment_of(uuid: str) -> int:
+    """The milliseconds in a UUIDv7: when whoever made it says that it was made."""
+    return int(uuid[:8] + uuid[9:13], 16)

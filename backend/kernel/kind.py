@@ -24,13 +24,17 @@ class Policy(StrEnum):
     OWNED = "owned"
     """Edited only by the terminal that made it, along its own chain."""
     SHARED = "shared"
-    """Edited by several; an edit of an outdated version is a conflict."""
+    """Edited by several; edits made apart merge by field, in three ways."""
+    DECISION = "decision"
+    """Edited by several, but an edit of an outdated version never merges by itself: it is a conflict."""
 
 
 class Compartment(StrEnum):
     """The second half of a partition: who is given a subject is given some of these."""
 
     BASE = "base"
+    CASE = "case"
+    """Talks and what is said in them: not for patrols and auxiliaries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ class Mark:
         return {"code": self.code, "rule": self.rule}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Head:
     """The present version of a record."""
 
@@ -71,6 +75,10 @@ class Head:
     doc: Mapping[str, Any]
 
 
+REMOVED = "removed"
+"""The state of a record that was taken away: terminals drop the row, the versions stay."""
+
+
 @dataclass(frozen=True, slots=True)
 class Needs:
     """What a kind's rules want to know before they judge: other records, and head counts of cells by the register."""
@@ -84,14 +92,20 @@ class Known(Protocol):
 
     def record(self, record: str) -> Head | None: ...
 
-    def headcount(self, cell: str) -> int: ...
+    def headcount(self, cell: str) -> int:
+        """How many were in a cell by the register, at the moment that the operation tells of."""
+        ...
 
     def posts(self) -> frozenset[str]:
         """Posts of the officer who made the operation, as strings of identity's ``Post``."""
         ...
 
+    def forced(self) -> bool:
+        """The deadline of its custody has passed: it is judged with what there is."""
+        ...
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class Deed:
     """An operation as a kind sees it: already read, addressed and authorised.
 
@@ -110,18 +124,27 @@ class Deed:
     fields: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ruling:
-    """What a kind makes of a deed: the document and the columns by which it is found, with what is remarkable."""
+    """What a kind makes of a deed: the document and the columns by which it is found, with what is remarkable.
+
+    ``alarm``: the row itself goes to open streams at once, without waiting for a pull.
+    """
 
     doc: Mapping[str, Any]
     partition: str
     state: str
     place: str | None = None
     marks: tuple[Mark, ...] = ()
+    alarm: bool = False
 
 
 Judge = Callable[[Deed, Head | None, Known], "Ruling | Problem"]
+
+
+def by_sync(_deed: Deed, _head: Head | None, _known: Known) -> Ruling | Problem:
+    """Stands where a verb acts on other records' operations, which only ``sync`` can judge: settlements, releases."""
+    raise LookupError("judged by sync")
 
 
 def needs_nothing(_fields: Mapping[str, Any], _head: Head | None) -> Needs:
@@ -131,7 +154,13 @@ def needs_nothing(_fields: Mapping[str, Any], _head: Head | None) -> Needs:
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """One thing that may be done to a record of a kind."""
+    """One thing that may be done to a record of a kind.
+
+    ``edits``: its fields are the document's own, sent only where they change; two edits merge field by field.
+    ``watches``: fields of the document that it rests on without changing them by name, such as ``state``.
+    ``removes``: it takes the record away (its ruling's state is REMOVED).
+    An operation says in ``seen`` what its officer saw in each of the fields that it edits or watches.
+    """
 
     schema: type[Schema]
     judge: Judge
@@ -139,6 +168,17 @@ class Verb:
     creates: bool = False
     signoff: bool = False
     needs: Callable[[Mapping[str, Any], Head | None], Needs] = needs_nothing
+    edits: bool = False
+    watches: tuple[str, ...] = ()
+    removes: bool = False
+
+    def compared(self, fields: Mapping[str, Any]) -> tuple[str, ...]:
+        """The fields of the document whose seen values an operation of this verb must state."""
+        return (*fields, *self.watches) if self.edits else self.watches
+
+
+Converter = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
+"""(verb, fields of one schema version) → fields of the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +196,25 @@ class Kind:
     """Field path (``cell.headcount``) or dictionary value (``response.spoke``) → its name."""
     marks: Mapping[str, Text] = field(default_factory=dict)
     """Every mark that the kind's own rules may give → what it says; COMMON_MARKS come on top."""
+    strict: frozenset[str] = frozenset()
+    """Fields that touch safety: an edit of an outdated version that changes one never merges by itself."""
+    settlers: frozenset[str] = frozenset()
+    """Posts that may settle its conflicts; none: its writers."""
+    converters: Mapping[int, Converter] = field(default_factory=dict)
+    """Schema version → what makes its fields those of the next version. Older ones than these are not taken."""
+
+    def supported(self) -> list[int]:
+        """The schema versions that are taken, oldest first."""
+        return [*sorted(self.converters), self.version]
+
+    def may_settle(self) -> frozenset[str]:
+        """Posts that may settle a conflict of this kind."""
+        return self.settlers or self.writers
 
     def __post_init__(self) -> None:
+        steps = sorted(self.converters)
+        if steps and steps != list(range(steps[0], self.version)):
+            raise ValueError(f"{self.name}: converters do not lead to version {self.version}")
         if self.policy is Policy.FACT and not all(verb.creates for verb in self.verbs.values()):
             raise ValueError(f"{self.name}: a fact is never edited")
 
@@ -169,6 +226,16 @@ of it hours later changes nothing."""
 COMMON_MARKS: Mapping[str, Text] = {
     "record.late": Text("录入时间晚于观察时间三十分钟以上", "entered more than 30 minutes after it was seen"),
     "anchor.unknown": Text("所引用的服务器时间凭据无法核对", "the server's anchor that it names is not known"),
+    "authority.unproven": Text(
+        "采集时的权限仅有设备时间为证", "only the device's clock says that the officer still had the scope"
+    ),
+    "chain.gap": Text("此前编号尚有缺失", "received while earlier numbers were missing"),
+    "dependency.missing": Text("所依赖的内容逾期未到", "what it depends on did not come in time"),
+    "escrow.released": Text("经领导批准自托管中放行", "released from escrow by a leader"),
+    "schema.converted": Text("由旧格式转换", "converted from an older schema"),
+    "scope.outside": Text("不在该民警的责任范围内", "outside the wards that the officer is assigned to"),
+    "session.lost": Text("登录记录在恢复前丢失", "the session was lost when the server was restored"),
+    "session.over": Text("采集时登录已结束", "captured after the session had ended"),
 }
 """Marks that any kind may give."""
 

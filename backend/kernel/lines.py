@@ -2,7 +2,8 @@
 
 A handheld that goes out of range in the middle of a body leaves a connection that looks alive for ever, and the HTTP
 server gives a thread to whoever has begun to send. TCP itself knows how long a line has been silent. What is cut was of
-no use to anybody: an idle connection that is kept for a next request is opened again by its client.
+no use to anybody: an idle connection that is kept for a next request is opened again by its client. A stream is never
+idle: its heartbeats are sent, and acknowledged by whoever is still there.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ from pathlib import Path
 
 _DESCRIPTORS = Path("/proc/self/fd")
 _INFO_BYTES = 104
-_LAST_SENT, _LAST_RECEIVED = 44, 52
-"""Offsets in Linux's ``struct tcp_info`` (linux/tcp.h): milliseconds since data was last sent and received."""
+_UNACKNOWLEDGED, _LAST_SENT, _LAST_RECEIVED, _LAST_ACKNOWLEDGED = 24, 44, 52, 56
+"""Offsets in Linux's ``struct tcp_info`` (linux/tcp.h): segments that wait for their acknowledgement; milliseconds since
+data was last sent and received, and since the last acknowledgement came."""
 
 
 def cut_silent(seconds: float) -> int:
     """Cuts the connections to this process's listening ports that were silent both ways for so long; how many.
 
+    So it does with those whose other end has acknowledged nothing of what it was sent: to send again is not to speak.
     Connections that this process opened itself, to a database for one, are not touched.
     """
     sockets = list(_sockets())
@@ -62,5 +65,6 @@ def _silent(each: socket.socket, ports: set[int], milliseconds: float) -> bool:
         info = each.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_BYTES)
     except OSError:
         return False
-    sent, received = (struct.unpack_from("I", info, offset)[0] for offset in (_LAST_SENT, _LAST_RECEIVED))
-    return bool(min(sent, received) > milliseconds)
+    offsets = (_UNACKNOWLEDGED, _LAST_SENT, _LAST_RECEIVED, _LAST_ACKNOWLEDGED)
+    waiting, sent, received, acknowledged = (struct.unpack_from("I", info, offset)[0] for offset in offsets)
+    return bool(min(sent, received) > milliseconds or (waiting and acknowledged > milliseconds))

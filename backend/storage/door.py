@@ -36,13 +36,14 @@ class Tree:
 
 @dataclass(slots=True)
 class Transaction:
-    """One write in progress, under the facility's lock."""
+    """One write in progress, under the facility's lock. ``held``: how many operations are in custody."""
 
     connection: Connection
     store: Store
     facility: str
     now: int
     seq: int
+    held: int
     tree: Tree
     leaves: list[bytes] = field(default_factory=list)
     wrote: bool = False
@@ -78,11 +79,27 @@ class Sealer(Protocol):
         ...
 
 
+class Guard(Protocol):
+    """Knows what was signed, whatever the database says, so that a database that was turned back is not written to."""
+
+    def check(self, facility: str, epoch: int, size: int) -> None:
+        """At the start of a write: raises Problem ``server.behind`` when something larger was signed."""
+        ...
+
+    def closing(self, transaction: Transaction) -> None:
+        """At the end of a write: it may add rows and leaves of its own."""
+        ...
+
+    def kept(self, facility: str, tree: Tree) -> None:
+        """After the commit: ``tree`` is what is signed from here on."""
+        ...
+
+
 _STATE = select(tables.facilities).where(tables.facilities.c.facility == bindparam("f")).with_for_update()
 _SAVE = (
     update(tables.facilities)
     .where(tables.facilities.c.facility == bindparam("f"))
-    .values({name: bindparam(f"new_{name}") for name in ("epoch", "seq", "size", "peaks", "head")})
+    .values({name: bindparam(f"new_{name}") for name in ("epoch", "seq", "size", "peaks", "head", "held")})
 )
 
 
@@ -91,12 +108,13 @@ class UnknownFacility(LookupError):
 
 
 class Door:
-    """Opens write transactions. ``sealer`` comes from the audit log, which lies above storage."""
+    """Opens write transactions. ``sealer`` and ``guard`` come from the audit log, which lies above storage."""
 
-    def __init__(self, store: Store, clock: Clock, sealer: Sealer) -> None:
+    def __init__(self, store: Store, clock: Clock, sealer: Sealer, guard: Guard) -> None:
         self.store = store
         self.clock = clock
         self._sealer = sealer
+        self._guard = guard
         self._state = store.prepare(_STATE)
         self._save = store.prepare(_SAVE)
         self._leaves = store.insertion(tables.leaves)
@@ -105,14 +123,27 @@ class Door:
     def write(self, facility: str, work: Callable[[Transaction], T]) -> T:
         """Runs ``work`` in one transaction of the facility and commits.
 
-        Raises UnknownFacility, Problem ``server.busy``, and whatever ``work`` raises; nothing is written then.
+        Raises UnknownFacility, Problem ``server.busy`` or ``server.behind``, and whatever ``work`` raises; nothing is
+        written then.
         """
+        return self._write(facility, work, guarded=True)
+
+    def reopen(self, facility: str, work: Callable[[Transaction], T]) -> T:
+        """Like ``write``, also of a database that is behind: for the one act that ends this, opening an epoch."""
+        return self._write(facility, work, guarded=False)
+
+    def _write(self, facility: str, work: Callable[[Transaction], T], *, guarded: bool) -> T:
         with self.store.writing() as connection:
             transaction = self._open(connection, facility)
+            if guarded:
+                self._guard.check(facility, transaction.tree.epoch, transaction.tree.size)
             result = work(transaction)
+            self._guard.closing(transaction)
             self._close(transaction)
             failpoints.hit("commit.before")
         failpoints.hit("commit.after")
+        if transaction.leaves:
+            self._guard.kept(facility, transaction.tree)
         return result
 
     def found(self, facility: Row, work: Callable[[Transaction], None]) -> None:
@@ -126,6 +157,7 @@ class Door:
             transaction = self._open(connection, facility["facility"])
             work(transaction)
             self._close(transaction)
+        self._guard.kept(transaction.facility, transaction.tree)
 
     def _open(self, connection: Connection, facility: str) -> Transaction:
         row = self._state.first(connection, {"f": facility})
@@ -134,7 +166,7 @@ class Door:
         packed = row.peaks
         peaks = [packed[at : at + HASH_BYTES] for at in range(0, len(packed), HASH_BYTES)]
         tree = Tree(row.epoch, row.size, peaks, row.head)
-        return Transaction(connection, self.store, facility, self.clock.now(), row.seq, tree)
+        return Transaction(connection, self.store, facility, self.clock.now(), row.seq, row.held, tree)
 
     def _close(self, transaction: Transaction) -> None:
         if not transaction.leaves:
@@ -147,9 +179,13 @@ class Door:
         connection, new = transaction.connection, enumerate(transaction.leaves, first)
         self._leaves.many(connection, [key | {"position": position, "body": body} for position, body in new])
         self._heads.run(connection, key | {"size": tree.size, "root": root, "at": transaction.now})
-        saved = {"epoch": tree.epoch, "seq": transaction.seq, "size": tree.size, "peaks": b"".join(tree.peaks)}
-        self._save.run(
-            connection,
-            {f"new_{name}": value for name, value in (saved | {"head": tree.head}).items()}
-            | {"f": transaction.facility},
-        )
+        saved = {
+            "new_epoch": tree.epoch,
+            "new_seq": transaction.seq,
+            "new_size": tree.size,
+            "new_peaks": b"".join(tree.peaks),
+            "new_head": tree.head,
+            "new_held": transaction.held,
+            "f": transaction.facility,
+        }
+        self._save.run(connection, saved)

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 import psycopg
@@ -32,9 +33,11 @@ from sqlalchemy import (
     event,
     exc,
     func,
+    make_url,
     select,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.pool import NullPool
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.types import Text
 
@@ -107,7 +110,16 @@ def _begin_sqlite(connection: Connection) -> None:
     driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN").close()
 
 
-def _make_engine(url: str) -> Engine:
+def _open_copy(url: str) -> sqlite3.Connection:
+    file = f"file:{quote(str(make_url(url).database))}?mode=ro&immutable=1"
+    return sqlite3.connect(file, uri=True, isolation_level=None, check_same_thread=False)
+
+
+def _make_engine(url: str, *, read_only: bool) -> Engine:
+    if url.startswith("sqlite") and read_only:
+        engine = create_engine("sqlite://", creator=lambda: _open_copy(url), poolclass=NullPool)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
     if url.startswith("sqlite"):
         engine = create_engine(url, pool_size=16, max_overflow=32, connect_args={"check_same_thread": False})
         event.listen(engine, "connect", _prepare_sqlite)
@@ -136,17 +148,21 @@ def _postgres_patience() -> dict[str, Any]:
 
 
 class Store:
-    """The database of one installation. ``url`` is SQLAlchemy's: ``sqlite:///…`` or ``postgresql+psycopg://…``."""
+    """The database of one installation. ``url`` is SQLAlchemy's: ``sqlite:///…`` or ``postgresql+psycopg://…``.
 
-    def __init__(self, url: str) -> None:
+    ``read_only``: for a copy that must stay as it is; a SQLite file is opened as one that nobody changes, without lock
+    or log beside it.
+    """
+
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
         self.url = url
         self.sqlite = url.startswith("sqlite")
-        self.engine = _make_engine(url)
+        self.engine = _make_engine(url, read_only=read_only)
         self._writer = self.engine.execution_options(writes=True)
         snapshot = {} if self.sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         self._reader = self.engine.execution_options(**snapshot)
         self._kept: Connection | None = None
-        self._lock = FileLock(Path(f"{self.engine.url.database}.lock")) if self.sqlite else None
+        self._lock = FileLock(Path(f"{self.engine.url.database}.lock")) if self.sqlite and not read_only else None
         self._make_file()
 
     def _make_file(self) -> None:

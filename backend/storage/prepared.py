@@ -26,7 +26,7 @@ class Prepared:
     def __init__(self, statement: ClauseElement, dialect: Dialect, columns: Sequence[str] | None = None) -> None:
         compiled: Any = statement.compile(dialect=dialect, column_keys=list(columns) if columns else None)
         self._sql = str(compiled)
-        fixed = {name: value for name, value in compiled.params.items() if value is not None}
+        fixed = {name: bound.effective_value for bound, name in compiled.bind_names.items() if not bound.required}
         self._arrange = _arranger(compiled.positiontup, fixed)
         self._row = _row_type([entry.keyname for entry in getattr(compiled, "_result_columns", ())])
 
@@ -77,6 +77,8 @@ def _arranger(positions: Sequence[str] | None, fixed: Parameters) -> Callable[[P
     """Named parameters → what the driver's style wants; ``fixed`` are literals of the statement itself."""
     if positions is None:
         return lambda given: {**fixed, **given}
+    if not positions:
+        return lambda _given: ()
     if len(positions) == 1:
         only = positions[0]
         return lambda given: (given[only],)

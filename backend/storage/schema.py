@@ -27,12 +27,17 @@ def config(connection: Connection | None = None) -> Config:
     return made
 
 
+def revision(store: Store) -> str | None:
+    """The schema that a store has; None: none of ours."""
+    with store.reading() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
 def prepare(store: Store) -> None:
     """Upgrades the store if it is older. Raises WrongSchema if it is newer or foreign."""
     script = ScriptDirectory.from_config(config())
-    known = {revision.revision for revision in script.walk_revisions()}
-    with store.reading() as connection:
-        present = MigrationContext.configure(connection).get_current_revision()
+    known = {each.revision for each in script.walk_revisions()}
+    present = revision(store)
     if present == script.get_current_head():
         return
     if present is not None and present not in known:
