@@ -8,7 +8,7 @@ from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from backend.audit.log import append
 from backend.domain.posts import Post
@@ -49,6 +49,10 @@ class NewOfficer:
     places: tuple[str, ...] = ()
 
 
+class UnknownOfficer(LookupError):
+    """There is no such officer in the facility."""
+
+
 _O = tables.officers.c
 _BY_NUMBER = select(tables.officers).where(_O.facility == bindparam("f"), _O.number == bindparam("number"))
 _COUNT = (
@@ -80,6 +84,21 @@ def add(door: Door, facility: str, officers: Sequence[NewOfficer], hasher: Passw
             append(transaction, "officer.added", facts)
 
     door.write(facility, work)
+
+
+def by_number(store: Store, facility: str, number: str) -> str:
+    """The id of the officer of a number. Raises UnknownOfficer."""
+    with store.reading() as connection:
+        row = connection.execute(_BY_NUMBER, {"f": facility, "number": number}).one_or_none()
+    if row is None:
+        raise UnknownOfficer(number)
+    return str(row.officer)
+
+
+def everyone(connection: Connection, facility: str) -> list[tuple[Officer, int | None]]:
+    """All officers of a facility by their numbers, each with the moment at which he was revoked, if he was."""
+    rows = connection.execute(select(tables.officers).where(_O.facility == facility).order_by(_O.number))
+    return [(of_row(row), row.revoked_at) for row in rows]
 
 
 def _row(facility: str, officer: NewOfficer, secret: str) -> dict[str, Any]:

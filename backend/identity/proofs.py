@@ -19,7 +19,9 @@ from backend.kernel.problems import Problem
 
 NONCE_WINDOW_MS = 5 * 60 * 1000
 _DPOP = "dpop+jwt"
-_PUSH = "roundsman-push+jwt"
+PUSH = "roundsman-push+jwt"
+EVACUATION = "roundsman-evacuation+jwt"
+_KEY = "roundsman-key+jwt"
 _LONGEST = 4096
 
 
@@ -86,7 +88,7 @@ def _same_place(claimed: str, actual: str, origin: str | None) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class PushProof:
-    """What a terminal says of the body that it pushes. Hashes are 32 bytes."""
+    """What a terminal says of the body that it pushes. Hashes are 32 bytes. ``head``: the newest one that it holds."""
 
     facility: str
     terminal: str
@@ -96,6 +98,7 @@ class PushProof:
     prior: bytes
     last: bytes
     captured: int
+    head: str | None
 
 
 def _whole(value: object) -> int:
@@ -111,7 +114,10 @@ def _word(value: object) -> str:
 
 
 class PushClaim:
-    """A push proof that is not yet believed. Raises Problem ``proof.missing`` or ``proof.invalid``."""
+    """A push proof that is not yet believed; it says whose key to check it with.
+
+    Raises Problem ``proof.missing`` or ``proof.invalid``.
+    """
 
     def __init__(self, proof: str | None) -> None:
         if not proof:
@@ -123,23 +129,33 @@ class PushClaim:
             self.terminal = _word(self._jws.header.get("kid"))
             if not UUID7.fullmatch(self.terminal):
                 raise ValueError("no terminal has such an id")
+            self.incarnation = _whole(self._jws.payload.get("incarnation"))
         except ValueError:
             raise Problem("proof.invalid", "Roundsman-Proof") from None
 
-    def check(self, key: ec.EllipticCurvePublicKey) -> PushProof:
-        """What the proof says, signed by the terminal's key. Raises Problem ``proof.invalid``."""
+    def check(self, key: ec.EllipticCurvePublicKey, typ: str = PUSH) -> PushProof:
+        """What the proof says, signed by the terminal's key for a purpose. Raises Problem ``proof.invalid``."""
         try:
-            claims = self._jws.verify(key, _PUSH)
-            incarnation, first, count = (_whole(claims[name]) for name in ("incarnation", "first", "count"))
+            claims = self._jws.verify(key, typ)
+            first, count, captured = (_whole(claims[name]) for name in ("first", "count", "captured"))
             prior, last = (unhash(_word(claims[name])) for name in ("prior", "last"))
-            facility, terminal, captured = (
-                _word(claims["facility"]),
-                _word(claims["terminal"]),
-                _whole(claims["captured"]),
-            )
-            said = PushProof(facility, terminal, incarnation, first, count, prior, last, captured)
+            facility, terminal = _word(claims["facility"]), _word(claims["terminal"])
+            head = _word(claims["head"]) if "head" in claims else None
+            if terminal != self.terminal:
+                raise ValueError("of another terminal than its header says")
         except (ValueError, KeyError):
             raise Problem("proof.invalid", "Roundsman-Proof") from None
-        if said.terminal != self.terminal:
-            raise Problem("proof.invalid", "Roundsman-Proof")
-        return said
+        return PushProof(facility, terminal, self.incarnation, first, count, prior, last, captured, head)
+
+
+def check_key(proof: str, jwk: dict[str, str], terminal: str) -> str:
+    """Thumbprint of a key that its holder gives to a terminal. Raises Problem ``proof.invalid``."""
+    try:
+        if len(proof) > _LONGEST:
+            raise ValueError("too long")
+        claims = Jws(proof).verify(load_jwk(jwk), _KEY)
+        if (claims["terminal"], claims["thumbprint"]) != (terminal, thumbprint(jwk)):
+            raise ValueError("made for another terminal or key")
+    except (ValueError, KeyError):
+        raise Problem("proof.invalid", "proof") from None
+    return thumbprint(jwk)

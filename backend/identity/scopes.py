@@ -1,62 +1,107 @@
 """Who is given what: a scope is a list of partitions.
 
 A patrol or cell officer is given the wards he is assigned to, the places in them and the persons held there now; a
-leader, medic, desk, auditor or procurator the whole facility; an administrator no records at all.
+leader, medic, desk, auditor or procurator the whole facility; an administrator no records at all. Of a subject he is
+given those compartments that GIVEN names for his post.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, bindparam, or_, select, text
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from backend.domain.posts import FACILITY_POSTS, WARD_POSTS
+from sqlalchemy import Connection, Select, bindparam, or_, select, text
+
+from backend.domain.posts import FACILITY_POSTS, READERS, WARD_POSTS, Post
 from backend.identity.officers import Officer
 from backend.kernel.kind import Compartment
 from backend.storage import tables
 from backend.storage.engine import Store
 
-_R, _A = tables.records.c, tables.assignments.c
+GIVEN: Mapping[tuple[str, Compartment], frozenset[Post]] = {
+    ("place", Compartment.BASE): READERS,
+    ("person", Compartment.BASE): READERS,
+    ("person", Compartment.CASE): frozenset({Post.DISC, Post.LEAD, Post.DIR, Post.INT, Post.PROC, Post.AUD}),
+    ("facility", Compartment.BASE): FACILITY_POSTS,
+}
+"""Subject and compartment of a partition → the posts that are given it, each as far as the post reaches: ward posts
+in the wards they are assigned to, facility posts everywhere."""
+
+_R, _A, _D = tables.records.c, tables.assignments.c, tables.disputes.c
 _PRESENT = text("state IN ('held', 'open')")
 """Persons who are held and places that are open; with LODGED it is answered by one index alone."""
 
+Ends = Mapping[str, tuple[str, ...]]
+"""Subject → how the names of its partitions end that are given: ``/base``, ``/case``."""
+
 
 def partition(subject: str, record: str, compartment: Compartment = Compartment.BASE) -> str:
-    """``place/<id>/base`` or ``person/<id>/base``."""
+    """``place/<id>/base``, ``person/<id>/case``, ``facility/<facility>/base``."""
     return f"{subject}/{record}/{compartment}"
+
+
+def given(posts: Iterable[str]) -> Ends:
+    """What some posts are given of each subject."""
+    found: dict[str, tuple[str, ...]] = {}
+    for (subject, compartment), to in GIVEN.items():
+        if to.intersection(posts):
+            found[subject] = (*found.get(subject, ()), f"/{compartment}")
+    return found
 
 
 class Scopes:
     """Reads scopes."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
-        here = _R.facility == bindparam("f")
-        lodged = select(_R.kind, _R.id).where(here, tables.LODGED, _PRESENT)
-        mine = select(_A.place).where(
-            _A.facility == bindparam("f"),
-            _A.officer == bindparam("o"),
-            _A.since <= bindparam("now"),
-            or_(_A.until.is_(None), _A.until > bindparam("now")),
+        lodged = select(_R.kind, _R.id).where(_R.facility == bindparam("f"), tables.LODGED, _PRESENT)
+        disputed = (
+            select(_R.partition)
+            .join(tables.disputes, (_D.facility == _R.facility) & (_D.conflict == _R.id))
+            .where(_D.facility == bindparam("f"))
         )
-        self._all = store.prepare(lodged)
-        self._below = store.prepare(lodged.where(store.among(_R.place, "level")))
-        self._mine = store.prepare(mine)
+        self._all, self._disputed = store.prepare(lodged), store.prepare(disputed)
+        self._mine = store.prepare(_below_assignments())
 
     def read(self, connection: Connection, officer: Officer, now: int) -> list[str]:
         """The partitions of an officer's present scope, sorted."""
-        posts = set(officer.posts)
-        if posts & FACILITY_POSTS:
-            rows = self._all.tuples(connection, {"f": officer.facility})
-            return sorted([f"{kind}/{record}/{Compartment.BASE}" for kind, record in rows])
-        if not posts & WARD_POSTS:
-            return []
-        key = {"f": officer.facility, "o": officer.officer, "now": now}
-        return self._from_wards(connection, officer.facility, [row.place for row in self._mine.all(connection, key)])
-
-    def _from_wards(self, connection: Connection, facility: str, level: list[str]) -> list[str]:
-        found = {partition("place", place) for place in level}
-        while level:
-            rows = self._below.all(connection, {"f": facility, "level": self._store.listed(level)})
-            fresh = {name: row for row in rows if (name := partition(row.kind, row.id)) not in found}
-            found |= fresh.keys()
-            level = [row.id for row in fresh.values() if row.kind == "place"]
+        everywhere, wards = FACILITY_POSTS.intersection(officer.posts), WARD_POSTS.intersection(officer.posts)
+        found: set[str] = set()
+        if everywhere:
+            found = self._everywhere(connection, officer.facility, given(everywhere))
+        if wards:
+            key = {"f": officer.facility, "o": officer.officer, "now": now}
+            found |= _named(self._mine.tuples(connection, key), given(wards))
         return sorted(found)
+
+    def _everywhere(self, connection: Connection, facility: str, ends: Ends) -> set[str]:
+        """The facility's own, all places, all who are held, and what is under dispute though its subject has left."""
+        found = _named(self._all.tuples(connection, {"f": facility}), ends)
+        found |= _named([("facility", facility)], ends)
+        disputed = [name for (name,) in self._disputed.tuples(connection, {"f": facility})]
+        return found | {name for name in disputed if name.endswith(ends.get(name.partition("/")[0], ()))}
+
+
+def _named(subjects: Iterable[tuple[Any, ...]], ends: Ends) -> set[str]:
+    return {f"{subject}/{record}{end}" for subject, record in subjects for end in ends.get(subject, ())}
+
+
+def _below_assignments() -> Select[Any]:
+    """The places that an officer is assigned to now, with all that is in them: (kind, id)."""
+    lasting = (
+        _A.facility == bindparam("f"),
+        _A.officer == bindparam("o"),
+        _A.since <= bindparam("now"),
+        or_(_A.until.is_(None), _A.until > bindparam("now")),
+    )
+    wards = (
+        select(_R.kind.label("what"), _R.id.label("which"))
+        .join(tables.assignments, (_A.facility == _R.facility) & (_A.place == _R.id))
+        .where(*lasting, tables.LODGED, _PRESENT)
+    )
+    level = wards.cte("level", recursive=True)
+    inside = (
+        select(_R.kind, _R.id)
+        .join(level, _R.place == level.c.which)
+        .where(_R.facility == bindparam("f"), level.c.what == "place", tables.LODGED, _PRESENT)
+    )
+    return select(level.union(inside))

@@ -1,4 +1,4 @@
-"""Terminals: one-time codes, enrolment, and the end of each chain."""
+"""Terminals: one-time codes, enrolment, their end, and the end of each chain."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import orjson
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from backend.audit.log import append
+from backend.identity import segments
+from backend.identity.segments import Range, lacking, without
 from backend.kernel.framing import genesis
 from backend.kernel.ids import sha256, uuid7
 from backend.kernel.keys import thumbprint
@@ -22,11 +24,24 @@ CODE_MINUTES = 30
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _LENGTH = 12
 ACTIVE = "active"
+FROZEN = "frozen"
+"""Its present incarnation has forked; it waits for the next one."""
+REVOKED = "revoked"
+"""It hands in its queue by the evacuation route, and does nothing else."""
+WIPED = "wiped"
+"""It says that store and key are destroyed."""
+CLOSED = "closed"
+"""Its asset was enrolled again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """A terminal with the end of its chain. ``captured`` is the highest number it has reported."""
+    """A terminal with the end of its present chain.
+
+    ``last_n``: up to which no number is missing, and ``last_hash`` its hash; ``top_n``: the highest number received;
+    ``captured``: the highest one it has reported; ``safe_n``: up to which a verified backup has them; ``asset``: the
+    device's inventory number.
+    """
 
     facility: str
     terminal: str
@@ -38,17 +53,42 @@ class Terminal:
     last_n: int
     last_hash: bytes
     captured: int
+    top_n: int
+    safe_n: int
+    asset: str | None
 
 
-_T = tables.terminals.c
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a key: a terminal as it is now, and the incarnation that the key belongs to."""
+
+    terminal: Terminal
+    incarnation: int
+
+
+class UnknownTerminal(LookupError):
+    """There is no such terminal in the facility, or it is the server itself."""
+
+
+_T, _I, _F = tables.terminals.c, tables.incarnations.c, tables.forks.c
 _BY_ID = select(tables.terminals).where(_T.terminal == bindparam("terminal"))
 _BY_THUMBPRINT = select(tables.terminals).where(_T.thumbprint == bindparam("thumbprint"))
+_BY_PAST_THUMBPRINT = (
+    select(tables.terminals, _I.incarnation.label("past"))
+    .join(tables.incarnations, (_I.facility == _T.facility) & (_I.terminal == _T.terminal))
+    .where(_I.thumbprint == bindparam("thumbprint"))
+)
+_SET_STATE = (
+    update(tables.terminals)
+    .where(_T.facility == bindparam("f"), _T.terminal == bindparam("t"))
+    .values(state=bindparam("new_state"))
+)
 
 
 def _terminal(row: Any) -> Terminal:
     return Terminal(
         row.facility, row.terminal, row.label, row.thumbprint, orjson.loads(row.jwk), row.state,
-        row.incarnation, row.last_n, row.last_hash, row.captured,
+        row.incarnation, row.last_n, row.last_hash, row.captured, row.top_n, row.safe_n, row.asset,
     )  # fmt: skip
 
 
@@ -61,15 +101,41 @@ def by_id(store: Store, terminal: str) -> Terminal:
     return _terminal(row)
 
 
-def by_thumbprint(store: Store, key: str) -> Terminal:
-    """The active terminal that holds a key. Raises Problem ``terminal.unknown`` or ``terminal.revoked``."""
-    with store.reading() as connection:
-        row = connection.execute(_BY_THUMBPRINT, {"thumbprint": key}).first()
-    if row is None:
+def holder(connection: Connection, key: str) -> Holder | None:
+    """Who holds a key or held it in an earlier incarnation, whatever has become of the terminal."""
+    row = connection.execute(_BY_THUMBPRINT, {"thumbprint": key}).first()
+    if row is not None:
+        return Holder(_terminal(row), row.incarnation)
+    row = connection.execute(_BY_PAST_THUMBPRINT, {"thumbprint": key}).first()
+    return None if row is None else Holder(_terminal(row), row.past)
+
+
+def served(connection: Connection, key: str) -> Holder:
+    """The holder of a key, of its terminal's present incarnation or an earlier one.
+
+    Raises Problem ``terminal.unknown``, or ``terminal.revoked`` when the terminal is neither active nor frozen.
+    """
+    found = holder(connection, key)
+    if found is None:
         raise Problem("terminal.unknown")
-    if row.state != ACTIVE:
+    if found.terminal.state not in (ACTIVE, FROZEN):
         raise Problem("terminal.revoked")
-    return _terminal(row)
+    return found
+
+
+def by_thumbprint(store: Store, key: str) -> Terminal:
+    """The active terminal that holds a key now. Raises Problem as ``served``, and ``incarnation.frozen``."""
+    with store.reading() as connection:
+        found = served(connection, key)
+    present = found.terminal
+    if found.incarnation != present.incarnation or present.state == FROZEN:
+        raise ended(present.state, present.incarnation)
+    return present
+
+
+def ended(state: str, present: int) -> Problem:
+    """What an incarnation is answered that has ended: it names the present one, if the terminal has one that lives."""
+    return Problem("incarnation.frozen", incarnation=None if state == FROZEN else present)
 
 
 class Ends:
@@ -111,10 +177,11 @@ def make_code(door: Door, facility: str, by: str) -> tuple[str, int]:
     return "-".join(code[at : at + 4] for at in range(0, _LENGTH, 4)), expires
 
 
-def enrol(door: Door, code: str, label: str, jwk: dict[str, str]) -> Terminal:
+def enrol(door: Door, code: str, label: str, jwk: dict[str, str], asset: str | None = None) -> Terminal:
     """Uses a code for a key. The same code with the same key gives the same terminal again.
 
-    Raises Problem ``code.invalid``.
+    An ``asset`` that is enrolled already closes the terminal that had it. Raises Problem ``code.invalid``, and those of
+    ``by_thumbprint`` when the terminal has come to an end since.
     """
     codes, key = tables.enrolment_codes, thumbprint(jwk)
     with door.store.reading() as connection:
@@ -128,20 +195,39 @@ def enrol(door: Door, code: str, label: str, jwk: dict[str, str]) -> Terminal:
         found = transaction.connection.execute(select(codes).where(codes.c.digest == _digest(code))).one()
         if found.thumbprint == key:
             return
-        if found.thumbprint is not None or found.expires_at <= transaction.now or _key_known(transaction, key):
+        if found.thumbprint is not None or found.expires_at <= transaction.now or holder(transaction.connection, key):
             raise Problem("code.invalid", "code")
         transaction.execute(update(codes).where(codes.c.digest == _digest(code)).values(thumbprint=key))
-        add(transaction, uuid7(transaction.now), label, jwk)
+        if asset is not None:
+            _close(transaction, asset)
+        add(transaction, uuid7(transaction.now), label, jwk, asset)
 
     door.write(facility, work)
     return by_thumbprint(door.store, key)
 
 
-def _key_known(transaction: Transaction, key: str) -> bool:
-    return transaction.connection.execute(_BY_THUMBPRINT, {"thumbprint": key}).first() is not None
+def _close(transaction: Transaction, asset: str) -> None:
+    """Closes the terminals of an asset, and lists what they had captured and the server has never received."""
+    here = (_T.facility == transaction.facility, _T.asset == asset, _T.state.in_((ACTIVE, FROZEN, REVOKED)))
+    for row in transaction.connection.execute(select(tables.terminals).where(*here).order_by(_T.terminal)).all():
+        old = _terminal(row)
+        _set_state(transaction, old.terminal, CLOSED)
+        facts = {"terminal": old.terminal, "by_asset": asset, "never_received": _never_received(transaction, old)}
+        append(transaction, "terminal.closed", facts)
 
 
-def add(transaction: Transaction, terminal: str, label: str, jwk: dict[str, str]) -> None:
+def _never_received(transaction: Transaction, end: Terminal) -> list[Range]:
+    chain = (end.facility, end.terminal, end.incarnation)
+    of_fork = select(_F.n).where(_F.facility == chain[0], _F.terminal == chain[1], _F.incarnation == chain[2])
+    ranges = lacking(end.last_n, segments.everything(transaction.connection, chain), end.captured)
+    return without(ranges, transaction.connection.execute(of_fork).scalars())
+
+
+def _set_state(transaction: Transaction, terminal: str, state: str) -> None:
+    transaction.execute(_SET_STATE, {"f": transaction.facility, "t": terminal, "new_state": state})
+
+
+def add(transaction: Transaction, terminal: str, label: str, jwk: dict[str, str], asset: str | None = None) -> None:
     """A new terminal at incarnation 1, its chain at genesis."""
     key = thumbprint(jwk)
     transaction.execute(
@@ -158,6 +244,49 @@ def add(transaction: Transaction, terminal: str, label: str, jwk: dict[str, str]
             "last_hash": genesis(transaction.facility, terminal, 1, key),
             "captured": 0,
             "enrolled_at": transaction.now,
+            "asset": asset,
         },
     )
-    append(transaction, "terminal.enrolled", {"terminal": terminal, "incarnation": 1, "key": key})
+    facts = {"terminal": terminal, "incarnation": 1, "key": key} | ({} if asset is None else {"asset": asset})
+    append(transaction, "terminal.enrolled", facts)
+
+
+def revoke(door: Door, facility: str, terminal: str, by: str) -> None:
+    """Takes a terminal's rights: from now on it only hands in its queue. ``by``: an officer's id, or the console.
+
+    A second time, and on one that is wiped or closed, it changes nothing. Raises UnknownTerminal, UnknownFacility.
+    """
+    here = (_T.facility == facility, _T.terminal == terminal)
+    server = select(tables.facilities.c.server).where(tables.facilities.c.facility == facility)
+
+    def work(transaction: Transaction) -> None:
+        state = transaction.connection.execute(select(_T.state).where(*here)).scalar_one_or_none()
+        if state is None or transaction.connection.execute(server).scalar_one() == terminal:
+            raise UnknownTerminal(terminal)
+        if state in (ACTIVE, FROZEN):
+            _set_state(transaction, terminal, REVOKED)
+            append(transaction, "terminal.revoked", {"terminal": terminal, "by": by})
+
+    door.write(facility, work)
+
+
+def wiped(door: Door, key: str) -> None:
+    """Keeps a terminal's word that it has destroyed store and key; a second time changes nothing.
+
+    Raises Problem ``terminal.unknown``, and ``incarnation.frozen`` for the key of an earlier incarnation.
+    """
+    with door.store.reading() as connection:
+        found = holder(connection, key)
+    if found is None:
+        raise Problem("terminal.unknown")
+
+    def work(transaction: Transaction) -> None:
+        now = holder(transaction.connection, key)
+        assert now is not None
+        if now.incarnation != now.terminal.incarnation:
+            raise ended(now.terminal.state, now.terminal.incarnation)
+        if now.terminal.state != WIPED:
+            _set_state(transaction, now.terminal.terminal, WIPED)
+            append(transaction, "terminal.wiped", {"terminal": now.terminal.terminal})
+
+    door.write(found.terminal.facility, work)
