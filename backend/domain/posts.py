@@ -36,5 +36,8 @@ WARD_POSTS = frozenset({Post.PAT, Post.DISC, Post.AUX})
 FACILITY_POSTS = frozenset({Post.INT, Post.MED, Post.LEAD, Post.DIR, Post.AUD, Post.PROC})
 """Posts whose scope is the whole facility."""
 
+READERS = WARD_POSTS | FACILITY_POSTS
+"""Posts that are given records at all."""
+
 FACILITY_TYPES = ("KSS", "JLS", "QJ", "PR", "SJ")
 """看守所, 拘留所, 强制隔离戒毒所, 监狱, 社区矫正."""

@@ -10,6 +10,7 @@ from marshmallow import Schema
 from backend.domain.posts import Post
 from backend.kernel.clock import to_text
 from backend.kernel.kind import (
+    REMOVED,
     Compartment,
     Deed,
     Head,
@@ -54,7 +55,7 @@ def _partition(area: str) -> str:
 
 def _open(deed: Deed, _head: Head | None, known: Known) -> Ruling | Problem:
     area = known.record(deed.fields["area"])
-    if area is None or area.kind != "place" or area.doc["type"] != "ward":
+    if area is None or area.kind != "place" or area.state == REMOVED or area.doc["type"] != "ward":
         return Problem("reference.unknown", "fields.area")
     alone = known.posts() <= {Post.AUX} and not deed.fields["companions"]
     marks = (Mark("auxiliary.alone", "P07"),) if alone else ()
@@ -91,6 +92,9 @@ ROUND = Kind(
         "result.interrupted": Text("中断", "interrupted"),
         "reason": Text("中断原因", "reason of the interruption"),
         "visits": Text("停留点数", "number of stops"),
+        "opened_at": Text("开始时间", "begun"),
+        "state.open": Text("进行中", "open"),
+        "state.closed": Text("已结束", "closed"),
     },
     marks={
         "auxiliary.alone": Text("仅辅警巡视，须民警补签", "by an auxiliary alone; a police officer must co-sign"),

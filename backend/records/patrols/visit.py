@@ -10,6 +10,7 @@ from marshmallow import Schema, fields
 
 from backend.domain.posts import Post
 from backend.kernel.kind import (
+    REMOVED,
     Compartment,
     Deed,
     Head,
@@ -65,23 +66,24 @@ def _needs(fields_: Mapping[str, Any], _head: Head | None) -> Needs:
 def _record(deed: Deed, _head: Head | None, known: Known) -> Ruling | Problem:
     said = deed.fields
     round_, place = known.record(said["round"]), known.record(said["place"])
-    if round_ is None or round_.kind != "patrol.round":
+    if (round_ is None and not known.forced()) or (round_ is not None and round_.kind != "patrol.round"):
         return Problem("reference.unknown", "fields.round")
     if place is None or place.kind != "place":
         return Problem("reference.unknown", "fields.place")
     unexplained = said["tag"] is None or (said["cell"] is not None and said["cell"]["observation"] == "other")
     if unexplained and said["note"] is None:
         return Problem("field.missing", "fields.note")
-    marks = (
-        lateness(deed)
-        + _of_round(deed, round_, place)
-        + _of_tag(said["tag"], place)
-        + _of_cell(said["cell"], place, known)
-    )
+    marks = lateness(deed) + _of_round(deed, round_, place)
+    if place.state == REMOVED:
+        marks += (Mark("place.closed"),)
+    else:
+        marks += _of_tag(said["tag"], place) + _of_cell(said["cell"], place, known)
     return Ruling(said, f"place/{place.id}/{Compartment.BASE}", "recorded", place.id, marks)
 
 
-def _of_round(deed: Deed, round_: Head, place: Head) -> tuple[Mark, ...]:
+def _of_round(deed: Deed, round_: Head | None, place: Head) -> tuple[Mark, ...]:
+    if round_ is None:
+        return (Mark("round.unknown"),)
     marks = []
     if place.id != round_.place and place.place != round_.place:
         marks.append(Mark("place.outside_round"))
@@ -101,7 +103,7 @@ def _of_tag(tag: Mapping[str, Any] | None, place: Head) -> tuple[Mark, ...]:
 
 def _of_cell(cell: Mapping[str, Any] | None, place: Head, known: Known) -> tuple[Mark, ...]:
     if place.doc["type"] != "cell":
-        return ()
+        return () if cell is None else (Mark("cell.unexpected"),)
     if cell is None:
         return (Mark("cell.not_looked"),)
     marks = []
@@ -151,12 +153,17 @@ VISIT = Kind(
     },
     marks={
         "place.outside_round": Text("该处不在本次巡视监区内", "not in the ward of this round"),
+        "place.closed": Text("该场所已撤销", "the place has been closed"),
+        "round.unknown": Text("所属巡视记录逾期未到", "the round it belongs to did not come in time"),
         "round.not_open": Text("巡视已结束或由另一终端开始", "the round was over, or another terminal's"),
         "tag.none": Text("未读到标签", "no tag was read"),
         "tag.foreign": Text("标签不属于该处", "the tag does not belong to this place"),
         "tag.typed": Text("标签号为手工输入", "the tag's id was typed"),
         "cell.not_looked": Text("未查看监室", "the cell was not looked into"),
-        "headcount.differs": Text("人数与接收时的在册人数不符", "the head count differs from the register at receipt"),
+        "cell.unexpected": Text("该处不是监室，却填写了监室情况", "says what a cell holds, but the place is no cell"),
+        "headcount.differs": Text(
+            "人数与当时的在册人数不符", "the head count differs from the register of that moment"
+        ),
         "response.none": Text("监室内无任何反应", "no response from the cell"),
     },
 )

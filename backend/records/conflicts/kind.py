@@ -1,0 +1,42 @@
+"""The kind ``conflict``. ``sync.disputes`` writes its documents and ``sync.settle`` judges its verb, since both speak of
+records of other kinds; who may settle is said by the disputed record's kind."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields, validate
+
+from backend.domain.posts import Post
+from backend.kernel.kind import Compartment, Kind, Policy, Text, Verb, by_sync
+from backend.records.forms import listed, reference, word
+
+MOST_VALUES = 100
+
+
+class Settlement(Schema):
+    """``saw``: the operations whose values were shown; ``server``: field → the server's value that was shown;
+    ``choice``: field → ``server``, or the operation whose value shall stand."""
+
+    saw = listed(reference(), MOST_VALUES)
+    server = fields.Dict(required=True)
+    choice = fields.Dict(required=True, validate=validate.Length(min=1, max=MOST_VALUES))
+    reason = word(500)
+
+
+CONFLICT = Kind(
+    name="conflict",
+    version=1,
+    policy=Policy.SHARED,
+    compartment=Compartment.BASE,
+    writers=frozenset(Post) - {Post.AUD, Post.PROC},
+    verbs={"settle": Verb(Settlement, by_sync, Text("处置争议", "settle a dispute"))},
+    text=Text("争议", "conflict"),
+    labels={
+        "saw": Text("已看到的各值", "values seen"),
+        "server": Text("服务器上的值", "the server's values"),
+        "choice": Text("选择", "choice"),
+        "reason": Text("理由", "reason"),
+        "state.open": Text("待处置", "open"),
+        "state.routed": Text("已转交领导", "passed on to the leaders"),
+        "state.settled": Text("已处置", "settled"),
+    },
+)
