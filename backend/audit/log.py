@@ -9,7 +9,7 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from backend.audit import merkle
-from backend.kernel.clock import to_text
+from backend.kernel.clock import from_text, to_text
 from backend.kernel.ids import b64, unb64
 from backend.kernel.keys import Jws, SigningKey
 from backend.storage.door import Transaction
@@ -56,3 +56,8 @@ def anchor_of(token: str) -> dict[str, Any]:
     """``{epoch, size, root}`` of a head that this server signed itself: what an operation names as its anchor."""
     payload = orjson.loads(unb64(token.split(".")[1]))
     return {name: payload[name] for name in ("epoch", "size", "root")}
+
+
+def signed_at(token: str) -> int:
+    """The moment in milliseconds at which this server signed a head of its own."""
+    return from_text(orjson.loads(unb64(token.split(".")[1]))["at"])
