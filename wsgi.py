@@ -6,34 +6,74 @@ import atexit
 import logging
 import os
 import sys
+from functools import partial
 
 import structlog
 from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 
-from backend.audit.log import HeadSealer
+from backend.audit.highwater import HighWater
+from backend.audit.log import HeadSealer, signed_at
+from backend.identity import facilities
 from backend.identity.keyring import Keyring
 from backend.identity.proofs import Nonces
 from backend.identity.sessions import Sessions, Tokens
-from backend.kernel.clock import Clock, SystemClock
+from backend.kernel.clock import Clock, RisingClock, SystemClock
 from backend.kernel.framing import MAX_BODY
+from backend.kernel.ids import uuid7
+from backend.kernel.keys import load_jwk
+from backend.kernel.stopping import when_stopping
 from backend.records.registry import kinds
 from backend.settings import Settings
 from backend.storage import schema
+from backend.storage.channel import Channel
 from backend.storage.door import Door
 from backend.storage.engine import Store
 from biometrics.engines import find_engine
-from mobile_api import audit, guard, health, problems, sessions, sync, terminal_app, terminals
+from mobile_api import (
+    audit,
+    guard,
+    health,
+    officers,
+    problems,
+    pull,
+    push,
+    repair,
+    reports,
+    sessions,
+    snapshots,
+    stream,
+    terminal_app,
+    terminals,
+    views,
+)
 from mobile_api import kinds as kinds_api
 from mobile_api.commands import register_commands
+from mobile_api.front import Front
 from mobile_api.intake import Intake
 from mobile_api.services import EXTENSION, Services
 from sync.accept import Acceptance
 from sync.commit import Commits
+from sync.hub import Hub
 from sync.local import Desk
+from sync.lookout import Lookout
+from sync.news import Herald
+from sync.outcomes import Outcomes
 from sync.pull import Puller
 from sync.push import Pusher
+from sync.relay import Relay
+from sync.repair import Repairer
+from sync.sightings import Audience, Sightings
+from sync.sights import Sights
+from sync.snapshots import Snapshots
+from sync.tombstones import prune
 from tasks import schedule
+from tasks.jobs import Chore, keep_high_water
+
+CUSTODY_SECONDS = 30
+"""How often it is asked whether held operations have waited too long."""
+REMOVALS_SECONDS = 3600
+"""How often it is asked whether removals have been listed long enough."""
 
 
 class PlainJson(DefaultJSONProvider):
@@ -44,7 +84,21 @@ class PlainJson(DefaultJSONProvider):
     compact = True
 
 
-BLUEPRINTS = (health, terminals, sessions, sync, kinds_api, audit)
+BLUEPRINTS = (
+    health,
+    terminals,
+    reports,
+    sessions,
+    officers,
+    push,
+    pull,
+    repair,
+    snapshots,
+    stream,
+    kinds_api,
+    audit,
+    views,
+)
 
 
 def make_services(settings: Settings, clock: Clock) -> Services:
@@ -53,24 +107,47 @@ def make_services(settings: Settings, clock: Clock) -> Services:
     keyring = Keyring.open(settings.data / "keys")
     store = Store(settings.database)
     schema.prepare(store)
-    door = Door(store, clock, HeadSealer(keyring.head))
+    clock = RisingClock(clock, max((signed_at(each.head) for each in facilities.everyone(store)), default=0))
+    highwater = HighWater(store, load_jwk(keyring.head.jwk), settings.data / "witness")
+    door = Door(store, clock, HeadSealer(keyring.head), highwater)
     acceptance = Acceptance(kinds())
-    commits = Commits(door)
+    sights = Sights(store)
+    herald = Herald()
+    hub = _make_hub(settings, store, clock)
+    herald.listen(hub.hear)
+    commits = Commits(door, acceptance, herald)
     return Services(
         settings=settings,
         clock=clock,
         store=store,
         door=door,
+        highwater=highwater,
+        herald=herald,
+        hub=hub,
+        commits=commits,
         keyring=keyring,
         nonces=Nonces(keyring.nonce, clock),
         tokens=Tokens(keyring.token),
         sessions=Sessions(store),
-        pusher=Pusher(store, commits, acceptance),
-        puller=Puller(store),
+        pusher=Pusher(store, commits, acceptance, highwater),
+        outcomes=Outcomes(store, clock),
+        sights=sights,
+        puller=Puller(store, sights),
+        repairer=Repairer(store, sights),
+        snapshots=Snapshots(store, sights, settings.data / "snapshots", clock),
+        sightings=Sightings(door),
+        audience=Audience(store, sights),
         desk=Desk(door, commits, acceptance),
         intake=Intake(settings.readers),
         faces=find_engine(),
     )
+
+
+def _make_hub(settings: Settings, store: Store, clock: Clock) -> Hub:
+    """On PostgreSQL its thread has connections of its own: those of the pool may all be waiting to write."""
+    front = Lookout(store)
+    back = front if store.sqlite else Lookout(Store(settings.database))
+    return Hub(front, back, clock, settings.streams, settings.heartbeat_seconds)
 
 
 def create_app(settings: Settings | None = None, clock: Clock | None = None) -> Flask:
@@ -95,6 +172,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
     problems.register(app)
     guard.register(app)
     register_commands(app)
+    app.wsgi_app = Front(app.wsgi_app, app.extensions[EXTENSION])  # type: ignore[method-assign,assignment]
     return app
 
 
@@ -102,9 +180,27 @@ def serve() -> Flask:
     """The application of a serving process: what the HTTP server loads."""
     app = create_app()
     services: Services = app.extensions[EXTENSION]
-    scheduler = schedule.start(services.store, services.settings)
+    if not services.store.sqlite:
+        lookout = Lookout(Store(services.settings.database))  # as the hub's: not behind those who wait to write
+        relay = Relay(Channel(services.store), lookout, services.hub, uuid7(services.clock.now()))
+        services.herald.listen(relay.hear)
+        relay.start()
+    when_stopping(partial(_stop, services))
+    chores = (
+        Chore("custody", CUSTODY_SECONDS, services.commits.end_custody),
+        Chore("removals", REMOVALS_SECONDS, partial(prune, services.door)),
+    )
+    scheduler = schedule.start(services.store, services.settings, services.sightings, chores)
+    atexit.register(services.sightings.flush)
     atexit.register(scheduler.shutdown, wait=False)
     return app
+
+
+def _stop(services: Services) -> None:
+    """Before the process goes: its streams end, and what it knows besides the database is written down."""
+    services.hub.close()
+    services.sightings.flush()
+    keep_high_water(services.store, services.settings.data / "witness")
 
 
 def _log_to_stderr(level: str) -> None:

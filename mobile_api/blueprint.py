@@ -18,8 +18,13 @@ from mobile_api.services import services
 JSON = "application/json"
 View = TypeVar("View", bound=Callable[..., Any])
 
-_OF_GUARD = {OPEN: {503}, KEY: {401, 403, 503}, SESSION: {401, 403, 503}, PUSH: {400, 401, 403, 409, 413, 415, 503}}
-_OF_BODY = {400, 413, 415, 422}
+_OF_GUARD = {
+    OPEN: {503},
+    KEY: {401, 403, 409, 503},
+    SESSION: {401, 403, 409, 503},
+    PUSH: {400, 401, 403, 409, 413, 415, 503},
+}
+_OF_BODY, _OF_QUERY = {400, 413, 415, 422}, {422}
 
 
 class StrictParser(FlaskParser):
@@ -37,7 +42,8 @@ class StrictParser(FlaskParser):
 class Blueprint(flask_smorest.Blueprint):
     """flask-smorest's, with our parser and our problems."""
 
-    ARGUMENTS_PARSER = StrictParser()
+    ARGUMENTS_PARSER = StrictParser(unknown=None)
+    """What a schema does not name is refused, in a query as in a body."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -56,6 +62,8 @@ class Blueprint(flask_smorest.Blueprint):
 
 def _document_problems(doc: dict[str, Any], info: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Adds the responses ``Problem<status>`` (``mobile_api.problems``) to what a route's document says."""
-    statuses = _OF_GUARD[info["guard"]] | info.get("problems", set()) | (_OF_BODY if "arguments" in info else set())
+    asked = info.get("arguments", {})
+    statuses = _OF_GUARD[info["guard"]] | info.get("problems", set())
+    statuses = statuses | (_OF_BODY if "requestBody" in asked else _OF_QUERY if asked else set())
     told = {str(status): response for status, response in doc.get("responses", {}).items()}
     return {**doc, "responses": told | {str(status): f"Problem{status}" for status in sorted(statuses)}}

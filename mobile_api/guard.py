@@ -107,15 +107,25 @@ def proven_key() -> tuple[str, dict[str, str]]:
     return cast("tuple[str, dict[str, str]]", g.key)
 
 
+SAFE_HEADERS = (
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+)
+
+
+def made_safe(response: Response) -> Response:
+    """No answer is kept by a cache, taken for another type, or named to another site."""
+    for name, value in SAFE_HEADERS:
+        response.headers.setdefault(name, value)
+    return response
+
+
 def register(app: Flask) -> None:
-    """Answers to proofs offer the next nonce; no answer is kept by a cache or shown in another site's frame."""
+    """Answers to proofs offer the next nonce; every answer is made safe."""
 
     @app.after_request
     def finish(response: Response) -> Response:
-        headers = response.headers
         if g.get("offers_nonce"):
-            headers["DPoP-Nonce"] = services().nonces.fresh()
-        headers.setdefault("Cache-Control", "no-store")
-        headers["X-Content-Type-Options"] = "nosniff"
-        headers["Referrer-Policy"] = "no-referrer"
-        return response
+            response.headers["DPoP-Nonce"] = services().nonces.fresh()
+        return made_safe(response)

@@ -7,6 +7,7 @@ one is told to come again; routes without a body stay answerable whatever the ot
 from __future__ import annotations
 
 import threading
+from typing import IO
 
 from flask import Request
 
@@ -23,9 +24,20 @@ class Intake:
 
     def read(self, request: Request) -> bytes:
         """The whole body. Raises Problem ``server.busy``."""
-        if not self._places.acquire(blocking=False):
-            raise Problem("server.busy", retry_after=_RETRY_AFTER)
+        self._enter()
         try:
             return request.get_data(cache=False)
         finally:
             self._places.release()
+
+    def take(self, stream: IO[bytes], length: int) -> bytes:
+        """So many bytes of a body, fewer if it ends before. Raises Problem ``server.busy``."""
+        self._enter()
+        try:
+            return stream.read(length)
+        finally:
+            self._places.release()
+
+    def _enter(self) -> None:
+        if not self._places.acquire(blocking=False):
+            raise Problem("server.busy", retry_after=_RETRY_AFTER)

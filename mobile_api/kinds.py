@@ -6,12 +6,15 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from backend.kernel.kind import COMMON_MARKS, Kind, Text
+from backend.kernel.kind import COMMON_MARKS, Kind, Policy, Text
 from backend.records.registry import kinds
 from mobile_api.blueprint import Blueprint
 from mobile_api.guard import open_to_all
 
 blueprint = Blueprint("kinds", __name__, url_prefix="/v1/kinds", description="Record kinds and their forms")
+
+_DISPUTED = (Policy.SHARED, Policy.DECISION)
+"""Policies whose edits may conflict."""
 
 
 class KindsDescribed(Schema):
@@ -30,12 +33,15 @@ def _texts(texts: Any) -> dict[str, dict[str, str]]:
 
 
 def describe(kind: Kind) -> dict[str, Any]:
-    """A kind as terminals see it: verbs with their fields in order, labels, marks."""
+    """A kind as terminals see it: verbs with their fields in order, how edits of it meet, labels, marks."""
     verbs = {
         name: {
             "text": _text(verb.text),
             "creates": verb.creates,
             "signoff": verb.signoff,
+            "edits": verb.edits,
+            "watches": list(verb.watches),
+            "removes": verb.removes,
             "fields": [form_field(key, field) for key, field in verb.schema().load_fields.items()],
         }
         for name, verb in kind.verbs.items()
@@ -43,6 +49,11 @@ def describe(kind: Kind) -> dict[str, Any]:
     return {
         "name": kind.name,
         "schema": kind.version,
+        "schemas": kind.supported(),
+        "policy": kind.policy.value,
+        "compartment": kind.compartment.value,
+        "strict": sorted(kind.strict),
+        "settlers": sorted(kind.may_settle()) if kind.policy in _DISPUTED else [],
         "text": _text(kind.text),
         "verbs": verbs,
         "labels": _texts(kind.labels),
@@ -72,6 +83,7 @@ _TYPES = {
     fields.Boolean: "yes_no",
     fields.Nested: "group",
     fields.List: "list",
+    fields.Dict: "map",
 }
 
 

@@ -7,6 +7,7 @@ from typing import cast
 
 from flask import current_app
 
+from backend.audit.highwater import HighWater
 from backend.identity.keyring import Keyring
 from backend.identity.proofs import Nonces
 from backend.identity.sessions import Sessions, Tokens
@@ -16,9 +17,17 @@ from backend.storage.door import Door
 from backend.storage.engine import Store
 from biometrics.engines import Engine
 from mobile_api.intake import Intake
+from sync.commit import Commits
+from sync.hub import Hub
 from sync.local import Desk
+from sync.news import Herald
+from sync.outcomes import Outcomes
 from sync.pull import Puller
 from sync.push import Pusher
+from sync.repair import Repairer
+from sync.sightings import Audience, Sightings
+from sync.sights import Sights
+from sync.snapshots import Snapshots
 
 EXTENSION = "roundsman"
 
@@ -31,12 +40,22 @@ class Services:
     clock: Clock
     store: Store
     door: Door
+    highwater: HighWater
+    herald: Herald
+    hub: Hub
+    commits: Commits
     keyring: Keyring
     nonces: Nonces
     tokens: Tokens
     sessions: Sessions
     pusher: Pusher
+    outcomes: Outcomes
+    sights: Sights
     puller: Puller
+    repairer: Repairer
+    snapshots: Snapshots
+    sightings: Sightings
+    audience: Audience
     desk: Desk
     intake: Intake
     faces: Engine

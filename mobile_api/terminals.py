@@ -1,13 +1,14 @@
-"""Enrolment of terminals (docs/protocol.md §2)."""
+"""Enrolment of terminals, their incarnations, and their end (docs/protocol.md §2, §6)."""
 
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from marshmallow import Schema, fields, validate
 
 from backend.domain.posts import Post
-from backend.identity import facilities, terminals
+from backend.identity import facilities, incarnations, terminals
 from backend.kernel.clock import to_text
 from backend.kernel.framing import genesis
 from backend.kernel.ids import b64
@@ -34,6 +35,7 @@ class Enrolment(Schema):
     code = fields.String(required=True, validate=validate.Length(1, 40))
     label = fields.String(required=True, validate=validate.Length(1, 40))
     jwk = fields.Nested(Jwk, required=True)
+    asset = fields.String(validate=validate.Length(1, 40))
 
 
 class FacilityNamed(Schema):
@@ -56,6 +58,24 @@ class Enrolled(Schema):
     time = fields.String(required=True)
 
 
+class NextIncarnation(Schema):
+    """The key of the next incarnation, its proof of itself, and why there must be one."""
+
+    jwk = fields.Nested(Jwk, required=True)
+    proof = fields.String(required=True, validate=validate.Length(1, 4096))
+    reason = fields.String(required=True, validate=validate.OneOf(incarnations.REASONS))
+
+
+class Incarnation(Schema):
+    """An incarnation, and the hash before its first operation."""
+
+    terminal = fields.String(required=True)
+    incarnation = fields.Integer(required=True)
+    genesis = fields.String(required=True)
+    head = fields.String(required=True)
+    time = fields.String(required=True)
+
+
 class Code(Schema):
     """A one-time code; shown once."""
 
@@ -72,7 +92,7 @@ def enrol(body: dict[str, Any]) -> dict[str, Any]:
     here = services()
     if proven_key()[1] != body["jwk"]:
         raise Problem("proof.invalid", "jwk")
-    made = terminals.enrol(here.door, body["code"], body["label"], body["jwk"])
+    made = terminals.enrol(here.door, body["code"], body["label"], body["jwk"], body.get("asset"))
     facility = facilities.one(here.store, made.facility)
     return {
         "facility": facility.public(),
@@ -83,6 +103,44 @@ def enrol(body: dict[str, Any]) -> dict[str, Any]:
         "head": facility.head,
         "time": to_text(here.clock.now()),
     }
+
+
+@blueprint.post("/incarnations")
+@by_key
+@blueprint.arguments(NextIncarnation)
+@blueprint.response(201, Incarnation)
+def begin_incarnation(body: dict[str, Any]) -> dict[str, Any]:
+    """Begin again with another key, after a fork or in an older copy of the store."""
+    here = services()
+    issued = incarnations.issue(here.door, proven_key()[0], incarnations.Request(**body))
+    return {
+        "terminal": issued.terminal,
+        "incarnation": issued.incarnation,
+        "genesis": b64(issued.genesis),
+        "head": facilities.one(here.store, issued.facility).head,
+        "time": to_text(here.clock.now()),
+    }
+
+
+@blueprint.post("/wiped")
+@by_key
+@blueprint.response(204)
+def say_wiped() -> None:
+    """Say that store and key are destroyed."""
+    terminals.wiped(services().door, proven_key()[0])
+
+
+@blueprint.post("/<uuid:terminal>/revoke")
+@signed_in(Post.ADM)
+@blueprint.problems(404)
+@blueprint.response(204)
+def revoke(terminal: UUID) -> None:
+    """Take a terminal's rights; it hands in its queue by the evacuation route."""
+    officer = session().officer
+    try:
+        terminals.revoke(services().door, officer.facility, str(terminal), officer.officer)
+    except terminals.UnknownTerminal:
+        raise Problem("route.unknown") from None
 
 
 @blueprint.post("/codes")

@@ -6,7 +6,7 @@ Pure, and done before the facility's lock is taken.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from marshmallow import Schema, fields, validate
@@ -70,18 +70,21 @@ class Envelope(Schema):
     anchor = fields.Nested(_Anchor, required=True)
     signoff = fields.Nested(_Signoff, required=True, allow_none=True)
     attachments = listed(_digest(), 16)
+    seen = fields.Dict()
     fields = fields.Dict(required=True)  # type: ignore[assignment] # the protocol's word; marshmallow keeps them apart
 
 
 _ENVELOPE = Acceptor(Envelope)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Operation:
     """An accepted frame. Without ``problem`` it is right in itself, and ``kind`` and ``verb`` are set.
 
     ``status`` is what becomes of it when it has a problem: ``quarantined`` (could not be read as an operation; then
-    ``said`` is None, and ``op`` too unless an id was legible) or ``rejected``.
+    ``said`` is None, and ``op`` too unless an id was legible), ``rejected``, or ``unsupported`` (of a schema that this
+    server does not take: the push that brought it is refused). ``fields`` and ``seen`` are those of the kind's present
+    schema, ``converted`` whether they were sent so.
     """
 
     frame: Frame
@@ -93,6 +96,9 @@ class Operation:
     recorded_at: int = 0
     status: str | None = None
     problem: Problem | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    seen: Mapping[str, Any] = field(default_factory=dict)
+    converted: bool = False
 
 
 class Acceptance:
@@ -119,23 +125,47 @@ class Acceptance:
             return _quarantined(frame, times, said["op"])
         if (said["terminal"], said["incarnation"], said["n"]) != (terminal, incarnation, frame.n):
             return _quarantined(frame, Problem("operation.misaddressed"))
+        return self._of_kind(frame, said, times)
+
+    def _of_kind(self, frame: Frame, said: Mapping[str, Any], times: tuple[int, int]) -> Operation:
         kind = self._kinds.get(said["kind"])
         verb = kind.verbs.get(said["verb"]) if kind else None
-        problem = self._wrong(said, kind, verb)
-        status = "rejected" if problem else None
-        return Operation(frame, said["op"], said, kind, verb, *times, status, problem)
+        if kind is None or verb is None:
+            problem = Problem("verb.unknown", "verb") if kind else Problem("kind.unknown", "kind")
+            return Operation(frame, said["op"], said, kind, verb, *times, "rejected", problem)
+        supported, schema = kind.supported(), said["schema"]
+        if schema not in supported:
+            told = Problem("schema.unsupported", "schema", kind=kind.name, n=frame.n, supported=supported)
+            return Operation(frame, said["op"], said, kind, verb, *times, "unsupported", told)
+        fields_, seen = said["fields"], said.get("seen", {})
+        try:
+            for step in range(schema, kind.version):
+                convert = kind.converters[step]
+                fields_, seen = convert(said["verb"], fields_), convert(said["verb"], seen) if seen else seen
+        except (KeyError, TypeError, ValueError, AttributeError):
+            told = Problem("field.invalid", "fields")
+        else:
+            found = self._wrong(said, kind, verb, fields_, seen)
+            if found is None:
+                return Operation(
+                    frame, said["op"], said, kind, verb, *times, None, None, fields_, seen, schema != kind.version
+                )
+            told = found
+        return Operation(frame, said["op"], said, kind, verb, *times, "rejected", told)
 
-    def _wrong(self, said: Mapping[str, Any], kind: Kind | None, verb: Verb | None) -> Problem | None:
-        if kind is None:
-            return Problem("kind.unknown", "kind")
-        if said["schema"] != kind.version:
-            return Problem("kind.schema", "schema", supported=[kind.version])
-        if verb is None:
-            return Problem("verb.unknown", "verb")
+    def _wrong(
+        self, said: Mapping[str, Any], kind: Kind, verb: Verb, fields_: Mapping[str, Any], seen: Mapping[str, Any]
+    ) -> Problem | None:
         if verb.creates != (said["base"] == 0):
             return Problem("field.invalid", "base")
-        if messages := self._fields[kind.name, said["verb"]].errors(said["fields"]):
+        if said["op"] in said["after"]:
+            return Problem("field.invalid", "after")
+        if messages := self._fields[kind.name, said["verb"]].errors(fields_):
             return of_fields(messages, "fields")
+        compared = verb.compared(fields_)
+        if seen.keys() != set(compared):
+            missing = [name for name in compared if name not in seen]
+            return Problem("field.missing" if missing else "field.unknown", "seen")
         return _signoff_wrong(said["signoff"], verb)
 
 
@@ -149,16 +179,17 @@ def _signoff_wrong(signoff: Mapping[str, Any] | None, verb: Verb) -> Problem | N
 
 
 def _times(said: Mapping[str, Any]) -> tuple[int, int] | Problem:
-    texts = {name: said[name] for name in ("observed_at", "recorded_at")}
-    for at, seen in enumerate(said["signoff"]["evidence"] if said["signoff"] else ()):
-        texts[f"signoff.evidence.{at}.taken_at"] = seen["taken_at"]
-    moments = []
-    for name, text in texts.items():
-        try:
-            moments.append(from_text(text))
-        except ValueError:
-            return Problem("field.invalid", name)
-    return moments[0], moments[1]
+    name = "observed_at"
+    try:
+        observed = from_text(said[name])
+        name = "recorded_at"
+        recorded = from_text(said[name])
+        for at, seen in enumerate(said["signoff"]["evidence"] if said["signoff"] else ()):
+            name = f"signoff.evidence.{at}.taken_at"
+            from_text(seen["taken_at"])
+    except ValueError:
+        return Problem("field.invalid", name)
+    return observed, recorded
 
 
 def _quarantined(frame: Frame, problem: Problem, op: object = None) -> Operation:

@@ -7,88 +7,92 @@ is queued, and the others find their job done. Under little load a job is its ow
 from __future__ import annotations
 
 import threading
+import time
 from collections import defaultdict
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import structlog
-from sqlalchemy import bindparam, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import bindparam, delete, update
 
-from backend.audit.log import append
-from backend.identity import terminals
+from backend.facts.stays import Stays
 from backend.kernel import failpoints
 from backend.kernel.problems import Problem
 from backend.storage import tables
 from backend.storage.door import Door, Transaction
-from sync.jobs import Answer, Chains, Job, Part
-from sync.plan import Origin, Planner, Rows
+from sync.accept import Acceptance, Operation
+from sync.chains import Chains
+from sync.custody import Custody
+from sync.jobs import Answer, Job, Part, Standing
+from sync.ledger import Origin, Rows
+from sync.news import Herald, News
+from sync.partitions import Partitions
+from sync.plan import Planner
+from sync.queue import Queue
 from sync.state import Reader
 
-MOST_JOBS = 64
 _log = structlog.get_logger(__name__)
 
-_R, _T = tables.records.c, tables.terminals.c
+_R, _D = tables.records.c, tables.disputes.c
 _CHANGED = ("version", "seq", "partition", "place", "state", "body")
 _CHANGE = (
     update(tables.records)
     .where(_R.facility == bindparam("of_facility"), _R.id == bindparam("of_id"))
     .values({name: bindparam(name) for name in _CHANGED})
 )
-_ADVANCED = ("last_n", "last_hash", "captured")
-_ADVANCE = (
-    update(tables.terminals)
-    .where(_T.facility == bindparam("of_facility"), _T.terminal == bindparam("of_terminal"))
-    .values({name: bindparam(name) for name in _ADVANCED})
-)
+_SETTLE = delete(tables.disputes).where(_D.facility == bindparam("facility"), _D.record == bindparam("record"))
+Batch = tuple[Origin, Sequence[Operation]]
+
+
+@dataclass(slots=True)
+class _Work:
+    """What one transaction came to, for those who are told after its commit."""
+
+    transaction: Transaction
+    parts: list[Part | Problem]
+    outcomes: list[list[bytes]]
+    standings: list[Standing | None]
+    partitions: set[str] = field(default_factory=set)
+    alarms: list[tuple[str, bytes]] = field(default_factory=list)
 
 
 class Commits:
     """Group commit for all facilities of a store."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: Door, acceptance: Acceptance, herald: Herald) -> None:
         self._door = door
-        self._reader = Reader(door.store)
+        self._herald = herald
+        self._reader = Reader(door.store, acceptance)
         self._guard = threading.Lock()
-        self._waiting: dict[str, list[Job]] = defaultdict(list)
+        self._queue = Queue()
         self._turns: dict[str, threading.Lock] = defaultdict(threading.Lock)
-        dialect = sqlite if door.store.sqlite else postgresql
-        upsert = dialect.insert(tables.partitions)
-        news = upsert.on_conflict_do_update(
-            index_elements=["facility", "partition"],
-            set_={"seq": upsert.excluded.seq, "count": tables.partitions.c.count + upsert.excluded.count},
-        )
-        self._news, self._change, self._advanced = map(door.store.prepare, (news, _CHANGE, _ADVANCE))
+        self._change, self._close = map(door.store.prepare, (_CHANGE, _SETTLE))
         self._operations = door.store.insertion(tables.operations)
         self._records = door.store.insertion(tables.records)
         self._versions = door.store.insertion(tables.versions)
-        self._ends = terminals.Ends(door.store)
+        self._open = door.store.insertion(tables.disputes)
+        self._partitions = Partitions(door.store)
+        self._stays = Stays(door.store)
+        self._custody = Custody(door.store, acceptance)
         self._chains = Chains(door.store)
 
     def submit(self, job: Job) -> Answer:
         """Commits a job, alone or with others. Raises the Problem that concerns the job as a whole."""
         with self._guard:
-            self._waiting[job.facility].append(job)
+            self._queue.join(job)
             turn = self._turns[job.facility]
         with turn:
-            if not job.done:
-                self._run(self._take(job))
+            while not job.done:
+                with self._guard:
+                    jobs = self._queue.take(job.facility)
+                begun = time.monotonic()
+                self._run(jobs)
+                with self._guard:
+                    self._queue.done(jobs, time.monotonic() - begun)
         if job.error is not None:
             raise job.error
         assert job.answer is not None
         return job.answer
-
-    def _take(self, mine: Job) -> list[Job]:
-        """The jobs of the next group: mine first, at most one a terminal, since each builds on its chain's end."""
-        with self._guard:
-            queued = self._waiting[mine.facility]
-            taken, seen = [mine], {mine.terminal}
-            for job in queued:
-                if job.terminal not in seen and len(taken) < MOST_JOBS:
-                    taken.append(job)
-                    seen.add(job.terminal)
-            for job in taken:
-                queued.remove(job)
-        return taken
 
     def _run(self, jobs: list[Job]) -> None:
         """Commits a group and gives every job its answer or error.
@@ -134,39 +138,80 @@ class Commits:
                 return
             job.upto += 1
 
+    def end_custody(self, facility: str) -> int:
+        """Judges held operations whose deadline has passed; how many there were. Raises Problem ``server.busy``."""
+
+        def work(transaction: Transaction) -> _Work:
+            done = _Work(transaction, [], [], [])
+            overdue = self._custody.overdue(transaction) if transaction.held else []
+            for each in overdue:
+                self._judge(done, [(each.origin, [each.operation])], woken=True, forced=True)
+                done.outcomes.append([])
+            return done
+
+        done = self._door.write(facility, work)
+        self._tell(done)
+        return len(done.outcomes)
+
     def _write(self, jobs: list[Job]) -> list[Answer | Problem]:
-        transaction, parts, outcomes = self._door.write(jobs[0].facility, lambda opened: self._work(opened, jobs))
+        done = self._door.write(jobs[0].facility, lambda opened: self._work(opened, jobs))
         failpoints.hit("cache.before")
-        tree, now = transaction.tree, transaction.now
+        self._tell(done)
+        tree, now = done.transaction.tree, done.transaction.now
         answers: list[Answer | Problem] = []
-        for part, new in zip(parts, outcomes, strict=True):
-            if isinstance(part, Problem):
-                answers.append(part)
+        for part, new, standing in zip(done.parts, done.outcomes, done.standings, strict=True):
+            if isinstance(part, Problem) or standing is None:
+                answers.append(part if isinstance(part, Problem) else Problem("server.fault"))
                 continue
-            after = part.fresh[-1].frame.n if part.fresh else part.end.last_n
-            answers.append(Answer(part.known + new, after + 1, tree.epoch, tree.head, now))
+            outcomes = part.arrange(new)
+            answers.append(Answer(outcomes, standing, part.end.incarnation, tree.epoch, tree.head, now))
         failpoints.hit("cache.after")
         return answers
 
-    def _work(
-        self, transaction: Transaction, jobs: list[Job]
-    ) -> tuple[Transaction, list[Part | Problem], list[list[bytes]]]:
-        facility = transaction.facility
-        ends = self._ends.read(transaction.connection, facility, [job.terminal for job in jobs])
-        parts = [self._chains.meet(transaction, job, ends.get(job.terminal)) for job in jobs]
-        fresh = [operation for part in parts if isinstance(part, Part) for operation in part.fresh]
-        outcomes: list[list[bytes]] = [[] for _ in jobs]
-        if fresh:
-            state = self._reader.read(transaction.connection, facility, fresh)
-            planner = Planner(facility, state, transaction.seq, transaction.tree.size, transaction.now)
-            for at, part in enumerate(parts):
-                if isinstance(part, Part):
-                    outcomes[at] = planner.take(Origin(part.end.terminal, part.end.incarnation), part.fresh)
-            transaction.seq = planner.seq
-            self._enter(transaction, planner.finish())
+    def _work(self, transaction: Transaction, jobs: list[Job]) -> _Work:
+        parts = self._chains.meet(transaction, jobs)
+        batches: list[Batch] = [
+            (Origin(part.end.terminal, part.end.incarnation, part.gap, part.evacuated), part.fresh)
+            if isinstance(part, Part)
+            else (Origin("", 0), ())
+            for part in parts
+        ]
+        done = _Work(transaction, parts, [[] for _ in jobs], [])
+        if any(fresh for _, fresh in batches):
+            done.outcomes = self._judge(done, batches)
         failpoints.hit("group.planned")
-        transaction.put(self._advanced, _advances(transaction, jobs, parts))
-        return transaction, parts, outcomes
+        done.standings = self._chains.advance(transaction, jobs, parts)
+        return done
+
+    def _judge(
+        self, done: _Work, batches: Sequence[Batch], *, woken: bool = False, forced: bool = False
+    ) -> list[list[bytes]]:
+        """Judges and enters a batch, then whatever was in custody and waited for no more than it brought."""
+        outcomes, rows = self._wave(done, batches, woken=woken, forced=forced)
+        transaction = done.transaction
+        while transaction.held and rows.fates:
+            ready = self._custody.woken(transaction, rows.fates)
+            if not ready:
+                break
+            _, rows = self._wave(done, [(each.origin, [each.operation]) for each in ready], woken=True)
+        return outcomes
+
+    def _wave(
+        self, done: _Work, batches: Sequence[Batch], *, woken: bool, forced: bool = False
+    ) -> tuple[list[list[bytes]], Rows]:
+        transaction = done.transaction
+        operations = [each for _, fresh in batches for each in fresh]
+        facility, tree = transaction.facility, transaction.tree
+        state = self._reader.read(transaction.connection, facility, operations, tree.epoch, transaction.now)
+        position = tree.size + len(transaction.leaves)
+        planner = Planner(facility, state, transaction.seq, position, tree.epoch, transaction.now)
+        outcomes = [planner.take(origin, fresh, woken=woken, forced=forced) for origin, fresh in batches]
+        transaction.seq = planner.seq
+        rows = planner.finish()
+        self._enter(transaction, rows)
+        done.partitions.update(after.partition for _, after in rows.changes)
+        done.alarms += rows.alarms
+        return outcomes, rows
 
     def _enter(self, transaction: Transaction, rows: Rows) -> None:
         transaction.put(self._operations, rows.operations)
@@ -174,38 +219,25 @@ class Commits:
         transaction.put(self._versions, rows.versions)
         keyed = [row | {"of_facility": row["facility"], "of_id": row["id"]} for row in rows.changed_records]
         transaction.put(self._change, keyed)
-        news = [
-            {"facility": transaction.facility, "partition": name, "seq": seq, "count": count}
-            for name, (seq, count) in rows.partitions.items()
+        self._partitions.enter(transaction, rows.changes)
+        self._stays.enter(transaction, rows.changes)
+        self._custody.enter(transaction, rows)
+        disputes = [
+            {"facility": transaction.facility, "record": record, "conflict": conflict}
+            for record, conflict in rows.disputes.items()
         ]
-        transaction.put(self._news, news)
+        transaction.put(self._close, disputes)
+        transaction.put(self._open, [row for row in disputes if row["conflict"] is not None])
         transaction.leaves += rows.leaves
 
-
-def _advances(transaction: Transaction, jobs: list[Job], parts: list[Part | Problem]) -> list[dict[str, Any]]:
-    """Each chain's end at its last operation, with what the terminal says it has captured."""
-    moved = []
-    for job, part in zip(jobs, parts, strict=True):
-        if isinstance(part, Problem):
-            continue
-        end, last = part.end, part.fresh[-1].frame if part.fresh else None
-        n = last.n if last else end.last_n
-        captured = max(end.captured, job.captured, n)
-        if last is None and captured == end.captured:
-            continue
-        if last is None:
-            facts = {"terminal": end.terminal, "incarnation": end.incarnation, "captured": captured}
-            append(transaction, "terminal.reported", facts)
-        moved.append(
-            {
-                "of_facility": transaction.facility,
-                "of_terminal": end.terminal,
-                "last_n": n,
-                "last_hash": last.hash if last else end.last_hash,
-                "captured": captured,
-            }
-        )
-    return moved
+    def _tell(self, done: _Work) -> None:
+        """What was committed, to those who listen."""
+        transaction = done.transaction
+        if done.partitions:
+            tree, alarms = transaction.tree, tuple(done.alarms)
+            self._herald.tell(
+                News(transaction.facility, tree.epoch, transaction.seq, frozenset(done.partitions), alarms)
+            )
 
 
 def _give(job: Job, answer: Answer | Problem) -> None:

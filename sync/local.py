@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
+from sqlalchemy import bindparam, select
 
 from backend.audit.log import anchor_of
 from backend.identity import facilities, sessions
@@ -21,21 +22,29 @@ from backend.kernel.clock import to_text
 from backend.kernel.framing import Frame, link
 from backend.kernel.ids import uuid7
 from backend.records.registry import kinds
+from backend.storage import tables
 from backend.storage.door import Door
 from sync.accept import Acceptance, Operation
 from sync.commit import Commits
 from sync.jobs import Job
 
+_R = tables.records.c
+
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One thing to do: a verb of a kind on a record. ``base`` is 0 when it creates."""
+    """One thing to do: a verb of a kind on a record.
+
+    ``base`` is 0 when it creates. ``seen``: what the officer saw in the fields that the verb edits or watches; None: the
+    record as it stands.
+    """
 
     kind: str
     verb: str
     record: str
     fields: Mapping[str, Any]
     base: int = 0
+    seen: Mapping[str, Any] | None = None
 
 
 class Desk:
@@ -46,16 +55,31 @@ class Desk:
         self._commits = commits
         self._acceptance = acceptance
         self._boot = uuid7(door.clock.now())
+        here = (_R.facility == bindparam("f"), _R.id == bindparam("id"))
+        self._record = door.store.prepare(select(_R.body).where(*here))
 
     def act(self, officer: Officer, acts: Sequence[Act]) -> list[dict[str, Any]]:
         """Does several acts in order, in one transaction; returns their outcomes."""
         terminal = facilities.server(self._door.store, officer.facility)
+        acts = [self._looked(officer.facility, act) for act in acts]
         session = sessions.start(self._door, terminal, officer, hours=1)
         job = Job(
             officer.facility, terminal.terminal, terminal.incarnation,
             lambda end: self._build(end, session.session, officer.officer, acts),
         )  # fmt: skip
         return [orjson.loads(outcome) for outcome in self._commits.submit(job).outcomes]
+
+    def _looked(self, facility: str, act: Act) -> Act:
+        """The act with what is to be seen of its record, where its verb compares and the officer did not say."""
+        verb = kinds()[act.kind].verbs[act.verb]
+        compared = verb.compared(act.fields)
+        if act.seen is not None or not compared:
+            return act
+        with self._door.store.reading() as connection:
+            row = self._record.first(connection, {"f": facility, "id": act.record})
+        shown = orjson.loads(row.body) if row is not None else {"doc": None, "state": None}
+        doc = {"state": shown["state"]} | (shown["doc"] or {})
+        return replace(act, seen={name: doc.get(name) for name in compared})
 
     def _build(self, end: Terminal, session: str, officer: str, acts: Sequence[Act]) -> list[Operation]:
         built, prior, n = [], end.last_hash, end.last_n
@@ -69,7 +93,8 @@ class Desk:
 
     def _say(self, end: Terminal, n: int, who: tuple[str, str], act: Act, anchor: dict[str, Any]) -> dict[str, Any]:
         now = self._door.clock.now()
-        return {
+        seen = {} if act.seen is None else {"seen": act.seen}
+        return seen | {
             "op": uuid7(now),
             "terminal": end.terminal,
             "incarnation": end.incarnation,

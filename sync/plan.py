@@ -5,47 +5,32 @@ Operations are judged in order, each against what the ones before it in the batc
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 import structlog
 
-from backend.audit.log import leaf
 from backend.identity.sessions import Session
-from backend.kernel.clock import to_text
-from backend.kernel.ids import b64, sha256
-from backend.kernel.kind import Deed, Head, Kind, Mark, Policy, Ruling, Verb
+from backend.kernel.clock import from_text
+from backend.kernel.ids import UUID7, derived
+from backend.kernel.kind import Deed, Head, Kind, Mark, Policy, Ruling, Verb, by_sync
 from backend.kernel.problems import Problem
+from backend.records.registry import kinds
+from sync import authority, disputes, settle
 from sync.accept import Operation
-from sync.state import State
+from sync.disputes import CONFLICT
+from sync.ledger import Ledger, Origin, Rows
+from sync.merge import differing, joins, meet
+from sync.state import ESCROW, State, ids_in
+from sync.verdict import Effect, Verdict, held, refused
 
 _log = structlog.get_logger(__name__)
 _REFUSED = frozenset({"rejected", "quarantined"})
-_STATUS = {"record.conflict": "conflict", "server.fault": "quarantined"}
-"""Statuses of problems found while judging; all others are rejections."""
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Whose chain an operation is on."""
-
-    terminal: str
-    incarnation: int
-
-
-@dataclass(slots=True)
-class Rows:
-    """What a batch comes to, a list a table, and the leaves in their order."""
-
-    operations: list[dict[str, Any]] = field(default_factory=list)
-    new_records: list[dict[str, Any]] = field(default_factory=list)
-    changed_records: list[dict[str, Any]] = field(default_factory=list)
-    versions: list[dict[str, Any]] = field(default_factory=list)
-    partitions: dict[str, list[int]] = field(default_factory=dict)
-    """Partition → [newest sequence number, records that are new in it]."""
-    leaves: list[bytes] = field(default_factory=list)
+_GAP, _OVERDUE, _CONVERTED = Mark("chain.gap"), Mark("dependency.missing"), Mark("schema.converted")
+_OVER, _LOST, _UNKNOWN = Mark("session.over"), Mark("session.lost"), Mark("anchor.unknown")
+_RELEASED = Mark("escrow.released")
 
 
 @dataclass(slots=True)
@@ -54,201 +39,361 @@ class _View:
 
     state: State
     session: Session
+    overdue: bool
+    at: int
 
     def record(self, record: str) -> Head | None:
         return self.state.heads.get(record)
 
     def headcount(self, cell: str) -> int:
-        return self.state.register.headcount(cell)
+        return self.state.register.headcount(cell, self.at)
 
     def posts(self) -> frozenset[str]:
         return frozenset(self.session.officer.posts)
 
+    def forced(self) -> bool:
+        return self.overdue
+
+
+@dataclass(slots=True)
+class _Weighing:
+    """One operation being judged. ``forced``: its time in custody is over. ``waived``: a leader answers for the right."""
+
+    origin: Origin
+    operation: Operation
+    said: Mapping[str, Any]
+    kind: Kind
+    verb: Verb
+    session: Session
+    proven: int | None
+    forced: bool
+    waived: bool
+
+    @property
+    def record(self) -> str:
+        found: str = self.said["record"]
+        return found
+
 
 class Planner:
-    """Plans one transaction of a facility. ``seq`` is the last sequence number, ``position`` that of the next leaf."""
+    """Plans one batch of a facility. ``seq`` is the last sequence number, ``position`` that of the next leaf."""
 
-    def __init__(self, facility: str, state: State, seq: int, position: int, now: int) -> None:
+    def __init__(self, facility: str, state: State, seq: int, position: int, epoch: int, now: int) -> None:
         self._facility = facility
-        self.seq = seq
-        self.rows = Rows()
         self._state = state
-        self._position = position
         self._now = now
-        self._now_text = to_text(now)
-        self._stored = dict(state.heads)
+        self._ledger = Ledger(facility, state, seq, position, epoch, now)
 
-    def take(self, origin: Origin, operations: Iterable[Operation]) -> list[bytes]:
-        """Judges operations of one chain; returns their outcomes as the bytes that are answered and kept."""
-        return [self._one(origin, operation) for operation in operations]
+    @property
+    def seq(self) -> int:
+        """The last sequence number that was given."""
+        return self._ledger.seq
+
+    def take(
+        self, origin: Origin, operations: Iterable[Operation], *, woken: bool = False, forced: bool = False
+    ) -> list[bytes]:
+        """Judges operations of one chain; returns their outcomes as the bytes that are answered and kept.
+
+        ``woken``: they come from custody. ``forced``: their deadline has passed.
+        """
+        return [self._one(origin, operation, woken=woken, forced=forced) for operation in operations]
 
     def finish(self) -> Rows:
-        """The rows of all that was taken: each record once, at its last version."""
-        for record, head in self._state.heads.items():
-            before = self._stored.get(record)
-            if before is None:
-                self.rows.new_records.append(_record_row(self._facility, head))
-            elif before is not head:
-                self.rows.changed_records.append(_record_row(self._facility, head))
-        return self.rows
+        """The rows of all that was taken."""
+        return self._ledger.finish()
 
-    def _one(self, origin: Origin, operation: Operation) -> bytes:
-        judged = self._judge(origin, operation)
-        if isinstance(judged, Problem):
-            status = operation.status or _STATUS.get(judged.code, "rejected")
-            outcome = {"n": operation.frame.n, "op": operation.op, "status": status, "problem": judged.sentence()}
-            return self._keep(origin, operation, status, orjson.dumps(outcome), None)
-        proven = self._proven_from(operation.said)
-        found = judged.marks if proven is not None else (*judged.marks, Mark("anchor.unknown"))
-        marks = [mark.document() for mark in found]
-        head = self._apply(origin, operation, judged, marks, proven)
-        outcome = {"n": operation.frame.n, "op": operation.op, "status": "applied", "record": head.id}
-        said = orjson.dumps(outcome | {"version": head.version, "seq": head.seq, "marks": marks})
-        return self._keep(origin, operation, "applied", said, head)
-
-    def _judge(self, origin: Origin, operation: Operation) -> Ruling | Problem:
-        if operation.op in self._state.fates:
-            return Problem("operation.repeated", "op")
-        if operation.problem is not None:
-            return operation.problem
-        said, kind, verb = operation.said, operation.kind, operation.verb
-        assert said is not None and kind is not None and verb is not None
-        for needed in said["after"]:
-            fate = self._state.fates.get(needed)
-            if fate is None or fate in _REFUSED:
-                return Problem("dependency.rejected" if fate else "dependency.unknown", "after", op=needed)
-        session = self._state.sessions.get(said["session"])
-        if session is None or session.terminal != origin.terminal or session.officer.officer != said["officer"]:
-            return Problem("officer.unauthorised", "session")
-        if not kind.writers & set(session.officer.posts):
-            return Problem("officer.unauthorised", "officer")
-        head = self._state.heads.get(said["record"])
-        return _misplaced(origin, kind, verb, said["base"], head) or self._ask(operation, kind, verb, head, session)
-
-    def _ask(
-        self, operation: Operation, kind: Kind, verb: Verb, head: Head | None, session: Session
-    ) -> Ruling | Problem:
-        said = operation.said
-        assert said is not None
-        deed = Deed(
-            said["op"], said["terminal"], said["record"], said["verb"], said["base"], said["officer"],
-            operation.observed_at, operation.recorded_at, self._now, said["fields"],
-        )  # fmt: skip
+    def _one(self, origin: Origin, operation: Operation, *, woken: bool, forced: bool) -> bytes:
         try:
-            return verb.judge(deed, head, _View(self._state, session))
+            verdict = self._judge(origin, operation, forced=forced)
         except Exception:  # noqa: BLE001 - a fault in one kind's rules must not cost another operation
-            _log.exception("judge failed", kind=kind.name, verb=said["verb"], op=said["op"])
-            return Problem("server.fault")
+            _log.exception("judge failed", op=operation.op, terminal=origin.terminal, n=operation.frame.n)
+            verdict = refused(Problem("server.fault"), "quarantined")
+        marks = verdict.marks
+        made = []
+        for effect in verdict.effects:
+            source = effect.source or operation
+            assert source.said is not None
+            shown = marks if effect.record == verdict.own and effect.source is None else ()
+            proven = self._proven_from(source.said)
+            made.append(self._ledger.enter(effect, source, self._session(source), effect.marks + shown, proven))
+        own = verdict.effects[0].marks if verdict.own and verdict.effects else ()
+        return self._ledger.keep(origin, operation, verdict, own + marks, made, woken=woken)
 
-    def _proven_from(self, said: Any) -> int | None:
+    def _session(self, operation: Operation) -> Session:
+        assert operation.said is not None
+        name = operation.said["session"]
+        return self._state.sessions.get(name) or self._state.lost[name]
+
+    def _proven_from(self, said: Mapping[str, Any]) -> int | None:
         anchor = said["anchor"]
         known = self._state.anchors.get((anchor["epoch"], anchor["size"]))
-        return known[1] if known is not None and b64(known[0]) == anchor["root"] else None
+        return known[1] if known is not None and known[0] == anchor["root"] else None
 
-    def _apply(
-        self, origin: Origin, operation: Operation, ruling: Ruling, marks: list[dict[str, Any]], proven: int | None
-    ) -> Head:
-        said, kind = operation.said, operation.kind
-        assert said is not None and kind is not None
-        self.seq += 1
-        before = self._state.heads.get(said["record"])
-        version = before.version + 1 if before else 1
-        officer = self._state.sessions[said["session"]].officer
-        body = orjson.dumps(
-            {
-                "id": said["record"],
-                "kind": kind.name,
-                "version": version,
-                "seq": self.seq,
-                "partition": ruling.partition,
-                "state": ruling.state,
-                "author": {"officer": officer.officer, "name": officer.name},
-                "terminal": origin.terminal,
-                "op": said["op"],
-                "observed_at": said["observed_at"],
-                "recorded_at": said["recorded_at"],
-                "received_at": self._now_text,
-                "proven_from": to_text(proven) if proven is not None else None,
-                "marks": marks,
-                "signoff": said["signoff"],
-                "doc": ruling.doc,
-            }
-        )
-        owner = before.terminal if before else origin.terminal
-        place, state = ruling.place, ruling.state
-        partition = ruling.partition
-        head = Head(said["record"], kind.name, version, self.seq, partition, place, state, owner, body, ruling.doc)
-        self._enter(before, head)
-        return head
+    def _judge(self, origin: Origin, operation: Operation, *, forced: bool) -> Verdict:
+        again = self._again(origin, operation, forced=forced)
+        if again is not None:
+            return again
+        if origin.evacuated and operation.status != "quarantined":
+            return refused(Problem("terminal.evacuated"), "escrowed")
+        if operation.problem is not None:
+            return refused(operation.problem, operation.status or "rejected")
+        waits = self._dependencies(operation, forced=forced)
+        if isinstance(waits, Verdict):
+            return waits
+        weighing = self._weighing(origin, operation, forced=forced)
+        if isinstance(weighing, Problem):
+            return refused(weighing)
+        verdict = self._settled(weighing) if weighing.verb.judge is by_sync else self._weigh(weighing)
+        marks = waits + self._remarks(weighing)
+        return replace(verdict, marks=verdict.marks + marks) if marks else verdict
 
-    def _enter(self, before: Head | None, head: Head) -> None:
-        if before is not None:
-            superseded = {"facility": self._facility, "id": before.id, "version": before.version, "body": before.body}
-            self.rows.versions.append(superseded)
-        news = self.rows.partitions.setdefault(head.partition, [0, 0])
-        news[0] = head.seq
-        news[1] += before is None
-        self._state.heads[head.id] = head
-        self._state.register.applied(before, head)
+    def _again(self, origin: Origin, operation: Operation, *, forced: bool) -> Verdict | None:
+        """What becomes of an operation whose id came before: the same one, wrapped again, gets the same outcome."""
+        original = self._state.originals.get(operation.op) if operation.op else None
+        if original is None:
+            return self._repeated(operation) if operation.op in self._state.fates else None
+        place = (origin.terminal, origin.incarnation, operation.frame.n)
+        if place == (original.terminal, original.incarnation, original.n):
+            return None
+        wrapped = original.terminal == origin.terminal and original.incarnation != origin.incarnation
+        if not wrapped or operation.said is None or not _same(operation.said, original.raw):
+            return self._repeated(operation)
+        if original.status == "held":
+            return self._repeated(operation) if forced else held({"op": str(operation.op)})
+        where = {"incarnation": original.incarnation, "n": original.n}
+        return Verdict("repeated", repeats=orjson.loads(original.outcome) | {"repeats": where})
 
-    def _keep(self, origin: Origin, operation: Operation, status: str, outcome: bytes, head: Head | None) -> bytes:
-        frame, op = operation.frame, operation.op
-        if op is not None and op in self._state.fates:
-            op = None
-        elif op is not None:
-            self._state.fates[op] = status
-        facts: dict[str, Any] = {
-            "terminal": origin.terminal,
-            "incarnation": origin.incarnation,
-            "n": frame.n,
-            "op": op,
-            "hash": b64(frame.hash),
-            "status": status,
-            "outcome": b64(sha256(outcome)),
-        }
-        if head is not None:
-            facts |= {"record": head.id, "version": head.version, "row": b64(sha256(head.body))}
-        self.rows.leaves.append(leaf("operation", self._now_text, facts))
-        row = {
-            "facility": self._facility,
-            "terminal": origin.terminal,
-            "incarnation": origin.incarnation,
-            "n": frame.n,
-            "op": op,
-            "status": status,
-            "hash": frame.hash,
-            "raw": frame.raw,
-            "outcome": outcome,
-            "leaf": self._position + len(self.rows.leaves) - 1,
-            "received_at": self._now,
-        }
-        self.rows.operations.append(row)
-        return outcome
+    @staticmethod
+    def _repeated(operation: Operation) -> Verdict:
+        return refused(Problem("operation.repeated", "op"), operation.status or "rejected")
+
+    def _dependencies(self, operation: Operation, *, forced: bool) -> Verdict | tuple[Mark, ...]:
+        """What an operation's ``after`` makes of it, or the marks that it leaves."""
+        assert operation.said is not None
+        missing = []
+        for needed in operation.said["after"]:
+            fate = self._state.fates.get(needed)
+            if fate in _REFUSED:
+                return refused(Problem("dependency.rejected", "after", op=needed))
+            if fate == "escrowed":
+                return refused(Problem("dependency.escrowed", "after", op=needed), "escrowed")
+            if fate is None or fate == "held":
+                missing.append({"op": needed})
+        if missing and not forced:
+            return held(*missing)
+        return (_OVERDUE,) if forced else ()
+
+    def _weighing(
+        self, origin: Origin, operation: Operation, *, forced: bool, waived: bool = False
+    ) -> _Weighing | Problem:
+        """The operation with its officer, if he was on that terminal and his post may do this."""
+        said, kind, verb = operation.said, operation.kind, operation.verb
+        assert said is not None and kind is not None and verb is not None
+        session = self._state.sessions.get(said["session"]) or self._state.lost.get(said["session"])
+        if session is None or session.terminal != origin.terminal or session.officer.officer != said["officer"]:
+            return Problem("officer.unauthorised", "session")
+        if not waived and kind.writers.isdisjoint(session.officer.posts):
+            return Problem("officer.unauthorised", "officer")
+        proven = self._proven_from(said)
+        return _Weighing(origin, operation, said, kind, verb, session, proven, forced, waived)
+
+    def _remarks(self, weighing: _Weighing) -> tuple[Mark, ...]:
+        """What is remarkable about how an operation came, whatever it says."""
+        session, operation = weighing.session, weighing.operation
+        marks: tuple[Mark, ...] = ()
+        if weighing.said["session"] not in self._state.sessions:
+            marks += (_LOST,)
+        elif min(operation.observed_at, self._now) > _over_at(session):
+            marks += (_OVER,)
+        if operation.converted:
+            marks += (_CONVERTED,)
+        if weighing.origin.gap:
+            marks += (_GAP,)
+        return marks if weighing.proven is not None else (*marks, _UNKNOWN)
+
+    def _weigh(self, weighing: _Weighing) -> Verdict:
+        """An operation on a record of its own kind."""
+        head = self._state.heads.get(weighing.record)
+        if weighing.verb.creates:
+            return refused(Problem("record.exists", "record")) if head is not None else self._created(weighing)
+        if head is None and not weighing.forced:
+            return held({"record": weighing.record})
+        if head is None or head.kind != weighing.kind.name:
+            return refused(Problem("record.unknown", "record"))
+        if weighing.kind.policy is Policy.OWNED and head.terminal != weighing.origin.terminal:
+            return refused(Problem("record.owned", "record"))
+        right = self._right(weighing, head.partition)
+        return refused(right, "escrowed") if isinstance(right, Problem) else self._changed(weighing, head, right)
+
+    def _created(self, weighing: _Weighing) -> Verdict:
+        ruling = self._ask(weighing, None)
+        if isinstance(ruling, Problem):
+            return self._unfit(weighing, ruling)
+        right = self._right(weighing, ruling.partition)
+        if isinstance(right, Problem):
+            return refused(right, "escrowed")
+        effect = Effect(weighing.record, weighing.kind.name, ruling, ruling.marks)
+        return Verdict("applied", effects=(effect,), own=weighing.record, marks=right)
+
+    def _changed(self, weighing: _Weighing, head: Head, right: tuple[Mark, ...]) -> Verdict:
+        """An edit or a transition of a record that there is: three ways, field by field."""
+        operation, kind, verb = weighing.operation, weighing.kind, weighing.verb
+        base = -1 if self._lost_before(weighing, head) else weighing.said["base"]
+        meeting = meet(kind, verb, head, base, operation.seen, operation.fields)
+        dispute = self._dispute_of(head)
+        if meeting.disputed or (dispute is not None and joins(dispute.doc["server"], verb, head, operation.fields)):
+            return self._disputed(weighing, head, meeting.disputed or differing(verb, head, operation.fields))
+        if meeting.agreed and meeting.moved:
+            return Verdict("merged", own=head.id, marks=right)
+        ruling = self._ask(weighing, head)
+        if isinstance(ruling, Problem):
+            return self._unfit(weighing, ruling)
+        effect = Effect(head.id, kind.name, ruling, ruling.marks)
+        return Verdict("merged" if meeting.moved else "applied", effects=(effect,), own=head.id, marks=right)
+
+    def _unfit(self, weighing: _Weighing, problem: Problem) -> Verdict:
+        """What a kind refuses; but a reference to a record that is not here yet waits for it."""
+        waits = problem.code == "reference.unknown" and not weighing.forced and not weighing.waived
+        if waits and (missing := self._unknown(weighing, problem.field or "")):
+            return held(*({"record": each} for each in missing))
+        return refused(problem)
+
+    def _unknown(self, weighing: _Weighing, path: str) -> list[str]:
+        """The records that a field refers to and that are not here."""
+        names = path.split(".")
+        value = weighing.operation.fields.get(names[1]) if len(names) > 1 else None
+        named = value if isinstance(value, list) else [value]
+        heads = self._state.heads
+        return [each for each in named if isinstance(each, str) and UUID7.fullmatch(each) and each not in heads]
+
+    def _lost_before(self, weighing: _Weighing, head: Head) -> bool:
+        """Whether an own operation that ``base`` counts has made no version, but a conflict: then others have moved it."""
+        for needed in weighing.said["after"]:
+            before = self._state.originals.get(needed) if self._state.fates.get(needed) == "conflict" else None
+            if before is not None and orjson.loads(before.outcome)["record"] == head.id:
+                return True
+        return False
+
+    def _dispute_of(self, head: Head) -> Head | None:
+        conflict = self._state.disputes.get(head.id)
+        return self._state.heads.get(conflict) if conflict else None
+
+    def _disputed(self, weighing: _Weighing, head: Head, server: Mapping[str, Any]) -> Verdict:
+        """The operation becomes a candidate of the record's one open conflict."""
+        operation, dispute = weighing.operation, self._dispute_of(head)
+        mine = disputes.candidate(weighing.said, weighing.session.officer.name, operation.fields, operation.seen)
+        if dispute is not None:
+            conflict, doc = dispute.id, disputes.joined(dispute.doc, server, mine)
+            problem = Problem("record.disputed", "base")
+        else:
+            conflict = derived(weighing.said["op"], CONFLICT)
+            doc = disputes.opened(head.id, head.kind, server, mine)
+            gone = head.state == "removed"
+            problem = Problem("record.removed", "base") if gone else _moved(head)
+        effect = Effect(conflict, CONFLICT, disputes.ruling(doc, head.partition))
+        return Verdict("conflict", problem, (effect,), conflict=conflict)
+
+    def _ask(self, weighing: _Weighing, head: Head | None) -> Ruling | Problem:
+        """What the operation's own kind makes of it."""
+        said, operation = weighing.said, weighing.operation
+        deed = Deed(
+            said["op"], said["terminal"], weighing.record, said["verb"], said["base"], said["officer"],
+            operation.observed_at, operation.recorded_at, self._now, operation.fields,
+        )  # fmt: skip
+        return weighing.verb.judge(deed, head, self._view(weighing))
+
+    def _view(self, weighing: _Weighing) -> _View:
+        at = min(max(weighing.operation.observed_at, weighing.proven or 0), self._now)
+        return _View(self._state, weighing.session, weighing.forced, at)
+
+    def _right(self, weighing: _Weighing, partition: str) -> Problem | tuple[Mark, ...]:
+        if weighing.waived:
+            return ()
+        fact = weighing.verb.creates or weighing.kind.policy is Policy.OWNED
+        claimed = weighing.operation.observed_at
+        ground, session = self._state.ground, weighing.session
+        return authority.judge(ground, session, partition, claimed, weighing.proven, self._now, fact=fact)
+
+    def _settled(self, weighing: _Weighing) -> Verdict:
+        """A settlement, or a leader's word on an escrow."""
+        return self._escrow(weighing) if weighing.kind.name == ESCROW else self._settlement(weighing)
+
+    def _settlement(self, weighing: _Weighing) -> Verdict:
+        heads = self._state.heads
+        conflict = heads.get(weighing.record)
+        if conflict is None and not weighing.forced:
+            return held({"record": weighing.record})
+        if conflict is None or conflict.kind != CONFLICT:
+            return refused(Problem("record.unknown", "record"))
+        target, kind = heads[conflict.doc["record"]], kinds()[conflict.doc["kind"]]
+        at = min(max(weighing.operation.observed_at, weighing.proven or 0), self._now)
+        ground, session = self._state.ground, weighing.session
+        revoked = ground.revoked.get(session.officer.officer)
+        if revoked is not None and at >= revoked:
+            return refused(Problem("officer.revoked", "officer"), "escrowed")
+
+        def ask(candidate: Mapping[str, Any], fields: Mapping[str, Any], head: Head) -> Ruling | Problem:
+            seen = from_text(candidate["observed_at"])
+            deed = Deed(
+                candidate["op"], candidate["terminal"], head.id, candidate["verb"], head.version,
+                candidate["officer"]["id"], seen, seen, self._now, fields,
+            )  # fmt: skip
+            return kind.verbs[candidate["verb"]].judge(deed, head, self._view(weighing))
+
+        def covers(doc: Mapping[str, Any]) -> bool:
+            places = [list(ground.above(each)) for each in ids_in(doc) if each in ground.parents]
+            subject = ground.where(conflict.partition, at)
+            return all(ground.covers(session, each, at) for each in [subject, *places])
+
+        name, posts = session.officer.name, frozenset(session.officer.posts)
+        present = self._dispute_of(target)
+        other = present if present is not None and present.id != conflict.id else None
+        return settle.judge(settle.Case(weighing.said, name, posts, conflict, target, kind, ask, covers, other))
+
+    def _escrow(self, weighing: _Weighing) -> Verdict:
+        fields = weighing.operation.fields
+        released = weighing.said["verb"] == "release"
+        inner = self._state.escrowed.get(fields["op"])
+        if self._state.heads.get(weighing.record) is not None:
+            return refused(Problem("record.exists", "record"))
+        if inner is None:
+            return refused(Problem("escrow.unknown", "fields.op"))
+        if weighing.record != derived(fields["op"], ESCROW):
+            return refused(Problem("field.invalid", "record"))
+        doc = {**fields, "state": "released" if released else "dismissed"}
+        word = Effect(weighing.record, ESCROW, Ruling(doc, f"facility/{self._facility}/base", doc["state"]))
+        if not released:
+            return Verdict("applied", effects=(word,), own=weighing.record)
+        verdict = self._released(inner)
+        if verdict.status not in {"applied", "merged", "conflict"}:
+            return refused(verdict.problem or Problem("server.fault"))
+        effects = [replace(each, source=inner) for each in verdict.effects]
+        if effects and verdict.own:
+            effects[0] = replace(effects[0], marks=(*effects[0].marks, *verdict.marks, _RELEASED))
+        return Verdict("applied", effects=(word, *effects), own=weighing.record)
+
+    def _released(self, inner: Operation) -> Verdict:
+        """An operation from escrow judged again, without the right that was lost."""
+        if inner.problem is not None or inner.said is None:
+            return refused(inner.problem or Problem("server.fault"))
+        origin = Origin(inner.said["terminal"], inner.said["incarnation"])
+        weighing = self._weighing(origin, inner, forced=True, waived=True)
+        if isinstance(weighing, Problem):
+            return refused(weighing)
+        if weighing.kind.name == ESCROW:
+            return refused(Problem("officer.unauthorised", "officer"))
+        return self._settled(weighing) if weighing.verb.judge is by_sync else self._weigh(weighing)
 
 
-def _misplaced(origin: Origin, kind: Kind, verb: Verb, base: int, head: Head | None) -> Problem | None:
-    """What is wrong between a verb and the record it meets."""
-    if verb.creates:
-        return Problem("record.exists", "record") if head is not None else None
-    if head is None or head.kind != kind.name:
-        return Problem("record.unknown", "record")
-    if kind.policy is Policy.OWNED and head.terminal != origin.terminal:
-        return Problem("record.owned", "record")
-    if base != head.version:
-        return Problem("record.conflict", "base", version=head.version)
-    return None
+def _over_at(session: Session) -> int:
+    return session.expires_at if session.ended_at is None else min(session.ended_at, session.expires_at)
 
 
-def _record_row(facility: str, head: Head) -> dict[str, Any]:
-    return {
-        "facility": facility,
-        "id": head.id,
-        "kind": head.kind,
-        "version": head.version,
-        "seq": head.seq,
-        "partition": head.partition,
-        "place": head.place,
-        "state": head.state,
-        "terminal": head.terminal,
-        "body": head.body,
-    }
+def _moved(head: Head) -> Problem:
+    return Problem("record.conflict", "base", version=head.version)
+
+
+def _same(said: Mapping[str, Any], raw: bytes) -> bool:
+    """Whether two operations differ in nothing but where they stand on their chains."""
+    other = orjson.loads(raw)
+    return {**said, "incarnation": 0, "n": 0} == {**other, "incarnation": 0, "n": 0}

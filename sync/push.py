@@ -1,14 +1,13 @@
-"""A push: proof and frames in, stored outcomes out (docs/protocol.md §6)."""
+"""A push: proof and frames in, stored outcomes out (docs/protocol.md §6). An evacuation is one of a revoked terminal."""
 
 from __future__ import annotations
 
-import orjson
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from backend.identity import terminals
-from backend.identity.proofs import PushClaim, PushProof
+from backend.audit.highwater import HighWater
+from backend.identity import incarnations
+from backend.identity.proofs import EVACUATION, PUSH, PushClaim, PushProof
 from backend.kernel import framing
-from backend.kernel.clock import to_text
 from backend.kernel.framing import Frame, Malformed
 from backend.kernel.keys import load_jwk
 from backend.kernel.problems import Problem
@@ -16,34 +15,51 @@ from backend.storage.engine import Store
 from sync.accept import Acceptance
 from sync.commit import Commits
 from sync.jobs import Answer, Job
+from sync.outcomes import document
 
 
 class Pusher:
-    """Takes pushes. Terminals' keys never change within an incarnation, so they are remembered."""
+    """Takes pushes. A terminal's key never changes within an incarnation, so it is remembered."""
 
-    def __init__(self, store: Store, commits: Commits, acceptance: Acceptance) -> None:
+    def __init__(self, store: Store, commits: Commits, acceptance: Acceptance, highwater: HighWater) -> None:
         self._store = store
         self._commits = commits
         self._acceptance = acceptance
-        self._keys: dict[str, tuple[str, ec.EllipticCurvePublicKey]] = {}
+        self._highwater = highwater
+        self._keys: dict[tuple[str, int], tuple[str, ec.EllipticCurvePublicKey]] = {}
 
     def push(self, proof: str | None, body: bytes) -> bytes:
-        """The answer's JSON. Raises Problem; then nothing was applied, or, for ``server.busy``, a resend tells."""
-        claim = PushClaim(proof)
-        facility, key = self._key(claim.terminal)
-        claims = claim.check(key)
-        frames = _frames(body)
-        _check(claims, facility, frames)
-        operations = [self._acceptance.accept(frame, claims.terminal, claims.incarnation) for frame in frames]
-        here = (facility, claims.terminal, claims.incarnation)
-        job = Job(*here, lambda _end: operations, claims.prior, claims.captured)
-        return _document(claims, self._commits.submit(job))
+        """The answer's JSON.
 
-    def _key(self, terminal: str) -> tuple[str, ec.EllipticCurvePublicKey]:
-        known = self._keys.get(terminal)
+        Raises Problem; then nothing was applied: of a fork only the bytes were kept, and for ``server.busy`` a resend
+        tells.
+        """
+        return document(*self._take(proof, body, PUSH))
+
+    def evacuate(self, proof: str | None, body: bytes) -> bytes:
+        """The same of a revoked terminal; the answer tells whether to wipe. Raises Problem as ``push``."""
+        return document(*self._take(proof, body, EVACUATION), order=True)
+
+    def _take(self, proof: str | None, body: bytes, typ: str) -> tuple[str, Answer]:
+        claim = PushClaim(proof)
+        facility, key = self._key(claim.terminal, claim.incarnation)
+        claims = claim.check(key, typ)
+        frames = [] if typ == EVACUATION and not body else _frames(body)
+        _check(claims, facility, frames)
+        if claims.head is not None:
+            self._highwater.shown(facility, claims.head, claims.terminal)
+        operations = [self._acceptance.accept(frame, claims.terminal, claims.incarnation) for frame in frames]
+        job = Job(
+            facility, claims.terminal, claims.incarnation, lambda _end: operations, claims.prior, claims.captured,
+            evacuation=typ == EVACUATION,
+        )  # fmt: skip
+        return claims.terminal, self._commits.submit(job)
+
+    def _key(self, terminal: str, incarnation: int) -> tuple[str, ec.EllipticCurvePublicKey]:
+        known = self._keys.get((terminal, incarnation))
         if known is None:
-            found = terminals.by_id(self._store, terminal)
-            known = self._keys[terminal] = (found.facility, load_jwk(found.jwk))
+            facility, jwk = incarnations.key_of(self._store, terminal, incarnation)
+            known = self._keys[terminal, incarnation] = (facility, load_jwk(jwk))
         return known
 
 
@@ -61,18 +77,13 @@ def _frames(body: bytes) -> list[Frame]:
 
 def _check(claims: PushProof, facility: str, frames: list[Frame]) -> None:
     """The proof describes this body, and the body's chain holds from ``prior`` to ``last``."""
-    told = (claims.facility, claims.first, claims.count, claims.last)
-    if told != (facility, frames[0].n, len(frames), frames[-1].hash) or claims.captured < frames[-1].n:
+    told = (claims.facility, claims.count, claims.last)
+    if told != (facility, len(frames), frames[-1].hash if frames else claims.prior):
+        raise Problem("proof.invalid", "Roundsman-Proof")
+    if frames and (claims.first != frames[0].n or claims.captured < frames[-1].n):
         raise Problem("proof.invalid", "Roundsman-Proof")
     prior = claims.prior
     for frame in frames:
         prior = framing.link(prior, frame.n, frame.raw)
         if prior != frame.hash:
             raise Problem("proof.invalid", "Roundsman-Proof")
-
-
-def _document(claims: PushProof, answer: Answer) -> bytes:
-    outcomes = b",".join(answer.outcomes)
-    begin = {"terminal": claims.terminal, "incarnation": claims.incarnation, "epoch": answer.epoch, "next": answer.next}
-    end = {"head": answer.head, "time": to_text(answer.now)}
-    return orjson.dumps(begin)[:-1] + b',"outcomes":[' + outcomes + b"]," + orjson.dumps(end)[1:]

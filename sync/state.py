@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -11,24 +11,53 @@ from sqlalchemy import Connection, bindparam, select
 
 from backend.facts.occupancy import Occupancy, Register
 from backend.identity.sessions import Session, Sessions
-from backend.kernel.kind import Head, Needs
+from backend.kernel.framing import Frame
+from backend.kernel.ids import UUID7, b64, moment_of
+from backend.kernel.kind import REMOVED, Head, Needs, Policy
+from backend.records.registry import kinds
 from backend.storage import tables
 from backend.storage.engine import Store
-from sync.accept import Operation
+from sync.accept import Acceptance, Operation
+from sync.authority import Ground
+from sync.disputes import CONFLICT
+from sync.grounds import Grounds
 
-_R, _O, _H = tables.records.c, tables.operations.c, tables.tree_heads.c
+_R, _O, _H, _V, _D = tables.records.c, tables.operations.c, tables.tree_heads.c, tables.versions.c, tables.disputes.c
+_E = tables.epochs.c
 Anchor = tuple[int, int]
+ESCROW = "escrow"
+FARTHEST_BACK = 7 * 24 * 3_600_000
+"""A head count is held against the register of its own moment, at most so many milliseconds back."""
+
+
+@dataclass(slots=True)
+class Original:
+    """An operation that came before under the same id."""
+
+    terminal: str
+    incarnation: int
+    n: int
+    status: str
+    raw: bytes
+    outcome: bytes
 
 
 @dataclass(slots=True)
 class State:
-    """``fates``: status by op, of operations that came before. ``anchors``: (root, at) by (epoch, size)."""
+    """``fates``: status by op, of operations that came before. ``anchors``: (root as base64url, at) by (epoch, size).
+    ``lost``: sessions that a restore has lost. ``disputes``: record → its open conflict. ``originals``: operations of
+    this batch that came before. ``escrowed``: operations in escrow that this batch speaks of."""
 
     sessions: dict[str, Session]
     heads: dict[str, Head]
     fates: dict[str, str]
-    anchors: dict[Anchor, tuple[bytes, int]]
+    anchors: dict[Anchor, tuple[str, int]]
     register: Register
+    ground: Ground = field(default_factory=Ground)
+    lost: dict[str, Session] = field(default_factory=dict)
+    disputes: dict[str, str] = field(default_factory=dict)
+    originals: dict[str, Original] = field(default_factory=dict)
+    escrowed: dict[str, Operation] = field(default_factory=dict)
 
 
 def _head(row: Any) -> Head:
@@ -41,53 +70,152 @@ def _head(row: Any) -> Head:
 class Reader:
     """Reads State. Anchors are remembered: a signed head never changes once it is committed."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, acceptance: Acceptance) -> None:
         self._store = store
-        self._anchors: dict[tuple[str, Anchor], tuple[bytes, int]] = {}
+        self._acceptance = acceptance
+        self._anchors: dict[tuple[str, Anchor], tuple[str, int]] = {}
         here: Any = bindparam("f")
         heads = select(tables.records).where(_R.facility == here, store.among(_R.id, "ids"))
         fates = select(_O.op, _O.status).where(_O.facility == here, store.among(_O.op, "ids"))
         anchor = select(_H.root, _H.at).where(
             _H.facility == here, _H.epoch == bindparam("e"), _H.size == bindparam("s")
         )
+        before = select(_V.body).where(_V.facility == here, _V.id == bindparam("id"), _V.version == bindparam("v"))
+        disputed = select(_D.record, _D.conflict).where(_D.facility == here, store.among(_D.record, "ids"))
+        originals = select(_O.op, _O.terminal, _O.incarnation, _O.n, _O.status, _O.hash, _O.raw, _O.outcome)
+        originals = originals.where(_O.facility == here, store.among(_O.op, "ids"))
         self._heads, self._fates, self._anchor = map(store.prepare, (heads, fates, anchor))
+        self._before, self._disputed, self._originals = map(store.prepare, (before, disputed, originals))
+        opened = select(_E.opened_at).where(_E.facility == here, _E.epoch == bindparam("e"))
+        self._epoch = store.prepare(opened)
         self._sessions = Sessions(store)
         self._occupancy = Occupancy(store)
+        self._grounds = Grounds(store)
 
-    def read(self, connection: Connection, facility: str, operations: list[Operation]) -> State:
+    def read(self, connection: Connection, facility: str, operations: list[Operation], epoch: int, now: int) -> State:
         """The state that these operations of one facility need."""
-        said = [operation.said for operation in operations if operation.said is not None]
-        ops = {operation.op for operation in operations if operation.op}
-        for each in said:
-            ops.update(each["after"])
-        needs = list(_needs(operations, {}, creating=True))
-        first = {each["record"] for each in said}.union(*(need.records for need in needs))
-        heads = self._read_heads(connection, facility, first)
-        needs += (later := list(_needs(operations, heads, creating=False)))
-        heads |= self._read_heads(connection, facility, {r for need in later for r in need.records} - heads.keys())
-        cells = [cell for need in needs for cell in need.headcounts]
+        escrowed = self._read_escrowed(connection, facility, operations)
+        concerned = [*operations, *escrowed.values()]
+        said = [operation.said for operation in concerned if operation.said is not None]
+        fates = self._read_fates(connection, facility, operations)
+        heads, needs, open_ = self._read_records(connection, facility, concerned)
+        sessions = self._sessions.several(connection, facility, sorted({each["session"] for each in said}))
+        lost = self._read_lost(connection, facility, said, sessions, epoch)
+        every = [*sessions.values(), *lost.values()]
+        ground = self._grounds.read(connection, facility, every, heads, _named(concerned, heads))
+        again = {each.op for each in operations if each.op and each.op in fates}
+        again |= {op for op, fate in fates.items() if fate == "conflict"}
         return State(
-            self._sessions.several(connection, facility, sorted({each["session"] for each in said})),
+            sessions,
             heads,
-            self._read_fates(connection, facility, ops),
+            fates,
             self._read_anchors(connection, facility, {(a["epoch"], a["size"]) for a in (s["anchor"] for s in said)}),
-            self._occupancy.read(connection, facility, cells),
+            self._occupancy.read(
+                connection,
+                facility,
+                [cell for need in needs for cell in need.headcounts],
+                _earliest(concerned, now),
+                now,
+            ),
+            ground,
+            lost,
+            open_,
+            self._read_originals(connection, facility, again),
+            escrowed,
         )
+
+    def _read_records(
+        self, connection: Connection, facility: str, operations: list[Operation]
+    ) -> tuple[dict[str, Head], list[Needs], dict[str, str]]:
+        """Heads of all records concerned, what verbs want to know, and the open conflicts of records to be edited."""
+        right = [each for each in operations if each.problem is None]
+        edited = [each.said["record"] for each in right if each.said and _may_dispute(each)]
+        open_ = self._read_disputes(connection, facility, edited)
+        needs = list(_needs(right, {}, creating=True))
+        first = {each.said["record"] for each in operations if each.said}.union(*(need.records for need in needs))
+        heads = self._read_heads(connection, facility, first | set(open_.values()))
+        targets = {heads[each].doc["record"] for each in first if each in heads and heads[each].kind == CONFLICT}
+        open_ |= self._read_disputes(connection, facility, sorted(targets - open_.keys()))
+        heads |= self._read_heads(connection, facility, (targets | set(open_.values())) - heads.keys())
+        later = [*_needs(right, heads, creating=False), *_needs_of_settlements(right, heads)]
+        heads |= self._read_heads(connection, facility, {r for need in later for r in need.records} - heads.keys())
+        return heads, [*needs, *later], open_
 
     def _read_heads(self, connection: Connection, facility: str, records: Iterable[str]) -> dict[str, Head]:
         ids = sorted(records)
         if not ids:
             return {}
         rows = self._heads.all(connection, {"f": facility, "ids": self._store.listed(ids)})
-        return {row.id: _head(row) for row in rows}
+        return {row.id: self._living(connection, facility, row) if row.state == REMOVED else _head(row) for row in rows}
 
-    def _read_fates(self, connection: Connection, facility: str, ops: Iterable[str]) -> dict[str, str]:
-        rows = self._fates.all(connection, {"f": facility, "ids": self._store.listed(sorted(ops))})
-        return {row.op: row.status for row in rows if row.op}
+    def _living(self, connection: Connection, facility: str, row: Any) -> Head:
+        """The head of a removed record, with the document of its last version before that."""
+        before = self._before.first(connection, {"f": facility, "id": row.id, "v": row.version - 1})
+        doc = orjson.loads(before.body)["doc"] if before is not None else {}
+        return Head(
+            row.id, row.kind, row.version, row.seq, row.partition, row.place, row.state, row.terminal, row.body, doc
+        )  # fmt: skip
+
+    def _read_disputes(self, connection: Connection, facility: str, records: list[str]) -> dict[str, str]:
+        if not records:
+            return {}
+        asked = {"f": facility, "ids": self._store.listed(records)}
+        return dict(self._disputed.tuples(connection, asked))
+
+    def _read_fates(self, connection: Connection, facility: str, operations: list[Operation]) -> dict[str, str]:
+        ops = {each.op for each in operations if each.op}
+        ops |= {needed for each in operations if each.said for needed in each.said["after"]}
+        rows = self._fates.tuples(connection, {"f": facility, "ids": self._store.listed(sorted(ops))})
+        return dict(rows)
+
+    def _read_originals(self, connection: Connection, facility: str, ops: Collection[str]) -> dict[str, Original]:
+        if not ops:
+            return {}
+        asked = {"f": facility, "ids": self._store.listed(sorted(ops))}
+        return {
+            row.op: Original(row.terminal, row.incarnation, row.n, row.status, row.raw, row.outcome)
+            for row in self._originals.all(connection, asked)
+        }
+
+    def _read_escrowed(
+        self, connection: Connection, facility: str, operations: list[Operation]
+    ) -> dict[str, Operation]:
+        wanted = [each.fields["op"] for each in operations if each.kind and each.kind.name == ESCROW and each.fields]
+        if not wanted:
+            return {}
+        rows = self._originals.all(connection, {"f": facility, "ids": self._store.listed(wanted)})
+        return {
+            row.op: self._acceptance.accept(Frame(row.n, row.hash, row.raw), row.terminal, row.incarnation)
+            for row in rows
+            if row.status == "escrowed"
+        }
+
+    def _read_lost(
+        self,
+        connection: Connection,
+        facility: str,
+        said: list[Mapping[str, Any]],
+        sessions: Mapping[str, Session],
+        epoch: int,
+    ) -> dict[str, Session]:
+        """Sessions that are not known and are older than the epoch: begun after the backup that was restored.
+
+        Their terminals need no new sign-in to go on pushing, and hear of the epoch only with an answer.
+        """
+        unknown = [each for each in said if each["session"] not in sessions] if epoch > 1 else []
+        if not unknown:
+            return {}
+        began = self._epoch.first(connection, {"f": facility, "e": epoch})
+        named = {
+            each["session"]: (each["officer"], each["terminal"])
+            for each in unknown
+            if began is not None and moment_of(each["session"]) < began.opened_at
+        }
+        return self._sessions.lost(connection, facility, named) if named else {}
 
     def _read_anchors(
         self, connection: Connection, facility: str, wanted: set[Anchor]
-    ) -> dict[Anchor, tuple[bytes, int]]:
+    ) -> dict[Anchor, tuple[str, int]]:
         found = {}
         for anchor in wanted:
             known = self._anchors.get((facility, anchor))
@@ -96,20 +224,61 @@ class Reader:
                 row = self._anchor.first(connection, key)
                 if row is None:
                     continue
-                known = (row.root, row.at)
+                known = (b64(row.root), row.at)
                 self._remember((facility, anchor), known)
             found[anchor] = known
         return found
 
-    def _remember(self, key: tuple[str, Anchor], value: tuple[bytes, int]) -> None:
+    def _remember(self, key: tuple[str, Anchor], value: tuple[str, int]) -> None:
         if len(self._anchors) >= 10_000:
             self._anchors.clear()
         self._anchors[key] = value
+
+
+def _earliest(operations: list[Operation], now: int) -> int:
+    """From when on it must be known where persons were: a device's clock may be wrong by years, a count is of days."""
+    return max(min((each.observed_at for each in operations if each.problem is None), default=now), now - FARTHEST_BACK)
+
+
+def _may_dispute(operation: Operation) -> bool:
+    kind, verb = operation.kind, operation.verb
+    return (
+        kind is not None and verb is not None and not verb.creates and kind.policy in {Policy.SHARED, Policy.DECISION}
+    )
 
 
 def _needs(operations: list[Operation], heads: dict[str, Head], *, creating: bool) -> Iterator[Needs]:
     """What verbs want to know. Those that create say it without their record's head, so one read serves them all."""
     for operation in operations:
         said, verb = operation.said, operation.verb
-        if operation.problem is None and verb is not None and said is not None and verb.creates == creating:
-            yield verb.needs(said["fields"], heads.get(said["record"]))
+        if verb is not None and said is not None and verb.creates == creating:
+            yield verb.needs(operation.fields, heads.get(said["record"]))
+
+
+def _needs_of_settlements(operations: list[Operation], heads: dict[str, Head]) -> Iterator[Needs]:
+    """What the verbs of a conflict's candidates want to know, should their values be chosen."""
+    for operation in operations:
+        conflict = heads.get(operation.said["record"]) if operation.said else None
+        if conflict is None or conflict.kind != CONFLICT:
+            continue
+        target, kind = heads.get(conflict.doc["record"]), kinds()[conflict.doc["kind"]]
+        for candidate in conflict.doc["candidates"]:
+            yield kind.verbs[candidate["verb"]].needs(candidate["fields"], target)
+
+
+def _named(operations: list[Operation], heads: dict[str, Head]) -> set[str]:
+    """Ids among the values of disputes that are to be settled: those of places decide whose scope covers them."""
+    found: set[str] = set()
+    for operation in operations:
+        conflict = heads.get(operation.said["record"]) if operation.said else None
+        if conflict is not None and conflict.kind == CONFLICT:
+            found |= set(ids_in(conflict.doc))
+    return found
+
+
+def ids_in(doc: Mapping[str, Any]) -> Iterator[str]:
+    """The ids among the values of a dispute."""
+    for values in (doc["server"], *(each["fields"] for each in doc["candidates"])):
+        for value in values.values():
+            if isinstance(value, str) and UUID7.fullmatch(value):
+                yield value

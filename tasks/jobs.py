@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -13,6 +15,29 @@ from backend.kernel.problems import Problem
 from backend.storage.engine import Store
 
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """Something that is done for each facility again and again. ``work`` takes a facility and may raise Problem."""
+
+    name: str
+    seconds: int
+    work: Callable[[str], object]
+
+
+def do_chore(store: Store, chore: Chore) -> None:
+    """Does a chore for every facility; one that is busy, or must not be written to, waits for the next time."""
+    try:
+        found = facilities.everyone(store)
+    except Problem as problem:
+        _log.warning("chore not done", chore=chore.name, code=problem.code)
+        return
+    for facility in found:
+        try:
+            chore.work(facility.facility)
+        except Problem as problem:
+            _log.warning("chore not done", chore=chore.name, facility=facility.facility, code=problem.code)
 
 
 def keep_high_water(store: Store, folder: Path) -> None:

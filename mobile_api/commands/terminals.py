@@ -1,4 +1,4 @@
-"""``flask terminals``: one-time codes from the server's own console."""
+"""``flask terminals``: one-time codes and revocation from the server's own console."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from backend.kernel.clock import to_text
 from backend.storage.door import UnknownFacility
 from mobile_api.services import services
 
-group = AppGroup("terminals", help="Enrolment.")
+CONSOLE = "console"
+group = AppGroup("terminals", help="Enrolment and revocation.")
 
 
 @group.command("code")
@@ -18,8 +19,22 @@ group = AppGroup("terminals", help="Enrolment.")
 def code(facility: str) -> None:
     """Make a one-time code that enrols one terminal in FACILITY."""
     try:
-        made, expires = terminals.make_code(services().door, facility, "console")
+        made, expires = terminals.make_code(services().door, facility, CONSOLE)
     except UnknownFacility:
         raise click.ClickException(f"there is no facility {facility}") from None
     click.echo(f"{made}")
     click.echo(f"valid once, until {to_text(expires)}", err=True)
+
+
+@group.command("revoke")
+@click.argument("facility")
+@click.argument("terminal")
+def revoke(facility: str, terminal: str) -> None:
+    """Revoke TERMINAL (its id) in FACILITY: it hands in its queue, and does nothing else."""
+    try:
+        terminals.revoke(services().door, facility, terminal, CONSOLE)
+    except UnknownFacility:
+        raise click.ClickException(f"there is no facility {facility}") from None
+    except terminals.UnknownTerminal:
+        raise click.ClickException(f"there is no terminal {terminal} in {facility} that could be revoked") from None
+    click.echo(f"{terminal} is revoked")

@@ -1,0 +1,91 @@
+"""What an officer is given of his facility at one moment: his scope, and how far each partition of it has come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, bindparam, select
+
+from backend.domain.posts import WARD_POSTS
+from backend.identity.officers import Officer
+from backend.identity.scopes import Scopes
+from backend.kernel.problems import Problem
+from backend.storage import tables
+from backend.storage.engine import Store
+
+_P, _F = tables.partitions.c, tables.facilities.c
+_MOST_REMEMBERED = 256
+_MINUTE_MS = 60_000
+
+
+class Kept(NamedTuple):
+    """A partition: its newest number, the records that it has and ever had, their digest, its low-water mark."""
+
+    seq: int = 0
+    present: int = 0
+    ever: int = 0
+    digest: bytes | None = None
+    floor: int = 0
+
+
+EMPTY = Kept()
+"""A partition in which there never was a record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """``partitions``: the officer's scope, in order; ``filled``: those in which there ever was a record.
+
+    ``at``: the facility's newest sequence number.
+    """
+
+    facility: str
+    epoch: int
+    at: int
+    head: str
+    partitions: Mapping[str, Kept]
+    filled: Sequence[tuple[str, Kept]]
+
+    def one(self, partition: str) -> Kept:
+        """A partition of the scope. Raises Problem ``partition.forbidden``."""
+        found = self.partitions.get(partition)
+        if found is None:
+            raise Problem("partition.forbidden", "partition")
+        return found
+
+
+class Sights:
+    """Reads sights, and remembers them for as long as the facility's signed head is the same.
+
+    Whatever is written leaves a leaf, and with it another head; so the same head is the same facility. A minute is the
+    longest, for assignments whose end was set beforehand.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._scopes = Scopes(store)
+        here: Any = bindparam("f")
+        self._facility = store.prepare(select(_F.epoch, _F.seq, _F.head).where(_F.facility == here))
+        kept = select(_P.partition, _P.seq, _P.present, _P.count, _P.digest, _P.floor)
+        self._kept = store.prepare(kept.where(_P.facility == here, store.among(_P.partition, "names")))
+        self._remembered: dict[tuple[str, ...], tuple[int, Sight]] = {}
+
+    def read(self, connection: Connection, officer: Officer, now: int) -> Sight:
+        """What this officer is given, in the view of this connection."""
+        epoch, at, head = self._facility.tuples(connection, {"f": officer.facility})[0]
+        in_wards = not WARD_POSTS.isdisjoint(officer.posts)
+        key = (officer.facility, officer.officer if in_wards else "", *officer.posts)
+        minute, known = self._remembered.get(key, (0, None))
+        if known is not None and known.head == head and minute == now // _MINUTE_MS:
+            return known
+        names = self._scopes.read(connection, officer, now)
+        asked = {"f": officer.facility, "names": self._store.listed(names)}
+        kept = {name: Kept(*rest) for name, *rest in self._kept.tuples(connection, asked)}
+        filled = [(name, kept[name]) for name in names if name in kept]
+        made = Sight(officer.facility, epoch, at, head, {name: kept.get(name, EMPTY) for name in names}, filled)
+        if len(self._remembered) >= _MOST_REMEMBERED:
+            self._remembered.clear()
+        self._remembered[key] = (now // _MINUTE_MS, made)
+        return made
