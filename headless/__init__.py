@@ -7,6 +7,7 @@ from the protocol page, so that it also proves that page complete.
 from headless.clock import Clock, SystemClock
 from headless.errors import (
     Broken,
+    Busy,
     Frozen,
     HeadlessError,
     NotEnrolled,
@@ -14,13 +15,20 @@ from headless.errors import (
     Offline,
     Problem,
     Refused,
+    Wiped,
 )
+from headless.living import Evacuated
+from headless.pulling import Pulled, Repaired
 from headless.store import Queued, Store
-from headless.terminal import Pulled, Terminal
+from headless.stream import Event
+from headless.terminal import Terminal
 
 __all__ = [
     "Broken",
+    "Busy",
     "Clock",
+    "Evacuated",
+    "Event",
     "Frozen",
     "HeadlessError",
     "NotEnrolled",
@@ -30,7 +38,9 @@ __all__ = [
     "Pulled",
     "Queued",
     "Refused",
+    "Repaired",
     "Store",
     "SystemClock",
     "Terminal",
+    "Wiped",
 ]

@@ -14,7 +14,8 @@ from typing import Any
 import click
 
 from headless import patrol
-from headless.errors import Frozen, HeadlessError, NotSignedIn, Offline, Problem
+from headless.errors import Frozen, HeadlessError, NotSignedIn, Offline, Problem, Wiped
+from headless.store import Queued
 from headless.terminal import Pulled, Terminal
 
 
@@ -31,8 +32,10 @@ def _said() -> Iterator[None]:
         raise click.ClickException(f"{problem.code}: {words}{again}") from problem
     except Frozen as error:
         raise click.ClickException(
-            f"{error}: this terminal must not push any more. Report it; the queue is kept as evidence."
+            f"{error}: the server knows another chain of this terminal. The queue is kept; `renew` asks for a new one."
         ) from error
+    except Wiped as error:
+        raise click.ClickException(f"已清除 wiped: {error}. Nothing is left here but this note.") from error
     except HeadlessError as error:
         raise click.ClickException(str(error)) from error
 
@@ -55,11 +58,12 @@ def main(context: click.Context, db: Path, server: str | None) -> None:
 @main.command()
 @click.argument("code")
 @click.option("--label", required=True, help="What is written on the device.")
+@click.option("--asset", help="Its inventory number: what it was before is closed.")
 @click.pass_context
-def enrol(context: click.Context, code: str, label: str) -> None:
+def enrol(context: click.Context, code: str, label: str, asset: str | None) -> None:
     """Enrol with a one-time CODE; may be repeated when the answer was lost."""
     with _terminal(context) as terminal:
-        identity = terminal.enrol(code, label)
+        identity = terminal.enrol(code, label, asset)
         click.echo(f"已登记 enrolled at {identity.facility}: {identity.label}, terminal {identity.terminal}")
 
 
@@ -190,13 +194,95 @@ def pull(context: click.Context) -> None:
 @main.command()
 @click.pass_context
 def sync(context: click.Context) -> None:
-    """Push, then pull when an officer is signed in."""
+    """Push, then pull when an officer is signed in; renew or evacuate when that is what the server asks for."""
     with _terminal(context) as terminal:
-        _pushed(terminal, terminal.push())
-        if terminal.session is None:
+        incarnation = terminal.identity.incarnation
+        learnt, pulled = terminal.sync()
+        _pushed(terminal, learnt)
+        if terminal.identity.incarnation != incarnation:
+            click.echo(f"新代次 renewed: incarnation {terminal.identity.incarnation}; sign in again")
+        elif pulled is None:
             click.echo("not pulled: nobody is signed in")
         else:
-            _pulled(terminal.pull())
+            _pulled(pulled)
+
+
+@main.command()
+@click.pass_context
+def renew(context: click.Context) -> None:
+    """After a fork, or on an older copy of the database: ask for a new incarnation."""
+    with _terminal(context) as terminal:
+        before = terminal.identity.incarnation
+        identity = terminal.renew()
+        told = "nothing to renew" if identity.incarnation == before else "新代次 renewed; sign in again"
+        click.echo(f"{told}: incarnation {identity.incarnation}. {_backlog(terminal)}")
+
+
+@main.command()
+@click.pass_context
+def evacuate(context: click.Context) -> None:
+    """After this terminal was revoked: hand in its queue, and destroy key, rows and queue when told to."""
+    with _terminal(context) as terminal:
+        done = terminal.evacuate()
+        click.echo(f"上交 handed in {len(done.outcomes)}")
+        if done.receipt is None:
+            click.echo("NOT wiped: the server misses operations that are not here; report it")
+        else:
+            click.echo(f"已清除 wiped at {done.receipt['at']}: {done.receipt['captured']} operations had been captured")
+
+
+@main.command()
+@click.pass_context
+def repair(context: click.Context) -> None:
+    """Compare every partition held with the server's, and fetch what differs."""
+    with _terminal(context) as terminal:
+        _officer(terminal)
+        done = terminal.repair()
+        if not done.partitions:
+            click.echo("一致 all partitions are as the server has them")
+            return
+        for partition in done.partitions:
+            click.echo(f"  {partition}")
+        click.echo(f"已修复 repaired: {done.fetched} rows fetched, {done.removed} removed")
+
+
+@main.command()
+@click.pass_context
+def prune(context: click.Context) -> None:
+    """Forget operations that have a final outcome and that a verified backup of the server covers."""
+    with _terminal(context) as terminal:
+        click.echo(f"forgotten {terminal.prune()}; safe up to {terminal.store.safe_upto()}")
+
+
+@main.command()
+@click.pass_context
+def conflicts(context: click.Context) -> None:
+    """List the disputes held here that nobody has settled."""
+    with _terminal(context) as terminal:
+        found = terminal.conflicts()
+        for row in found:
+            doc = row["doc"]
+            click.echo(f"{row['id']} {doc['state']} {doc['kind']} {doc['record']}")
+            for field, value in doc["server"].items():
+                click.echo(f"  {field}: server {_value(value)}")
+                for each in doc["candidates"]:
+                    if field in each["fields"]:
+                        click.echo(f"    {each['op']} {each['officer']['name']}: {_value(each['fields'][field])}")
+        if not found:
+            click.echo("no disputes")
+
+
+@main.command()
+@click.argument("conflict")
+@click.argument("choices", nargs=-1, required=True, metavar="FIELD=server|OP …")
+@click.option("--reason", required=True, help="Why these values shall stand.")
+@click.pass_context
+def settle(context: click.Context, conflict: str, choices: tuple[str, ...], reason: str) -> None:
+    """Settle the dispute CONFLICT: for each FIELD the server's value, or that of the operation OP. Works without signal."""
+    with _terminal(context) as terminal:
+        _officer(terminal)
+        terminal.settle(conflict, dict(_choice(choice) for choice in choices), reason)
+        click.echo(f"已处置 settled, not yet sent. {_backlog(terminal)}")
 
 
 @main.command()
@@ -212,22 +298,48 @@ def status(context: click.Context) -> None:
         click.echo(f"round     {patrol.current_round(terminal) or 'none open'}")
         click.echo(f"queue     {_counted(operations) or 'nothing captured yet'}")
         click.echo(f"head      epoch {head['epoch']}, size {head['size']}, {head['at']}")
+        if known["safe_upto"]:
+            click.echo(f"safe      up to {known['safe_upto']}")
+        if disputes := terminal.conflicts():
+            click.echo(f"disputes  {len(disputes)}; see: conflicts")
         if known["frozen"]:
-            click.echo(f"FROZEN    {known['frozen'].get('code')}: report it; nothing is pushed")
+            click.echo(f"FROZEN    {known['frozen'].get('code')}: nothing is pushed; see: renew")
+        if known["order"]:
+            click.echo(f"ORDER     {known['order']}: see: evacuate")
 
 
 @main.command()
 @click.option("--all", "everything", is_flag=True, help="Applied ones too.")
 @click.pass_context
 def outbox(context: click.Context, everything: bool) -> None:
-    """List the operations that wait, or that the server did not simply apply."""
+    """List the officer's operations that wait, or that the server did not simply apply; of others their number."""
     with _terminal(context) as terminal:
-        shown = [queued for queued in terminal.queue() if everything or queued.status != "applied"]
+        session, queue = terminal.session, terminal.queue()
+        mine = [queued for queued in queue if session is not None and queued.officer == session.officer]
+        shown = [queued for queued in mine if everything or queued.status not in ("applied", "merged")]
         for queued in shown:
-            why = _why(queued.outcome or {})
-            click.echo(f"{queued.n:>6} {queued.status:<12} {queued.kind}.{queued.verb} {queued.op} {why}".rstrip())
-        if not shown:
+            click.echo(_line(queued))
+        others = sum(not queued.final for queued in queue) - sum(not queued.final for queued in mine)
+        if others:
+            click.echo(f"{others} of other officers wait to be sent or judged")
+        if not shown and not others:
             click.echo("nothing waits, nothing was refused")
+
+
+def _line(queued: Queued) -> str:
+    what = f"{queued.n:>6} {queued.status:<12} {queued.kind}.{queued.verb} {queued.op}"
+    return f"{what} {_why(queued.outcome or {})}".rstrip()
+
+
+def _value(value: Any) -> str:
+    return "–" if value is None else str(value)
+
+
+def _choice(text: str) -> tuple[str, str]:
+    field, separator, chosen = text.partition("=")
+    if not separator:
+        raise click.UsageError(f"{text}: a choice is FIELD=server or FIELD=OP")
+    return field, chosen
 
 
 def _officer(terminal: Terminal) -> None:
@@ -265,14 +377,15 @@ def _pushed(terminal: Terminal, learnt: list[dict[str, Any]]) -> None:
     told = _counted(Counter(outcome["status"] for outcome in learnt))
     click.echo(f"上传 pushed {len(learnt)}" + (f": {told}" if told else ""))
     for outcome in learnt:
-        if outcome["status"] != "applied":
+        if outcome["status"] not in ("applied", "merged"):
             click.echo(f"  {outcome['n']} {outcome['status']} {_why(outcome)}".rstrip())
     click.echo(_backlog(terminal))
 
 
 def _pulled(pulled: Pulled) -> None:
     left = f", {len(pulled.gone)} partitions left the scope" if pulled.gone else ""
-    click.echo(f"下载 pulled {pulled.rows} rows{left}")
+    mended = f", {len(pulled.repaired)} partitions repaired" if pulled.repaired else ""
+    click.echo(f"下载 pulled {pulled.rows} rows{left}{mended}")
 
 
 def _why(outcome: dict[str, Any]) -> str:
@@ -288,8 +401,10 @@ def _counted(counts: dict[str, int]) -> str:
 
 
 def _backlog(terminal: Terminal) -> str:
-    waiting = len(terminal.waiting())
-    return "无待传 nothing waits" if waiting == 0 else f"待传 {waiting} not yet known to the server"
+    waiting, held = len(terminal.waiting()), len(terminal.held())
+    custody = f"; 收存 {held} in the server's custody" if held else ""
+    kept = f"; {len(terminal.unsupported)} kept until the server takes their schema" if terminal.unsupported else ""
+    return ("无待传 nothing waits" if waiting == 0 else f"待传 {waiting} not yet known to the server") + custody + kept
 
 
 if __name__ == "__main__":

@@ -17,6 +17,17 @@ class NotEnrolled(HeadlessError):
     """The terminal has no identity yet."""
 
 
+class Wiped(NotEnrolled):
+    """The terminal was revoked, handed in what it had, and destroyed store and key as it was ordered.
+
+    `receipt` is {"facility", "terminal", "incarnation", "captured", "at"}: a note that it was so, and nothing else.
+    """
+
+    def __init__(self, receipt: dict[str, Any]) -> None:
+        super().__init__(f"this terminal was wiped at {receipt.get('at')}")
+        self.receipt = receipt
+
+
 class NotSignedIn(HeadlessError):
     """No officer is signed in at this terminal."""
 
@@ -25,8 +36,12 @@ class Refused(HeadlessError):
     """The terminal itself refuses: what was asked cannot be an operation of the protocol."""
 
 
+class Busy(HeadlessError):
+    """Another thread or process leads this terminal: it pushes and pulls, and this one may wait for it."""
+
+
 class Frozen(HeadlessError):
-    """Server and terminal disagree about the chain: nothing is pushed any more, the queue is kept as evidence.
+    """Server and terminal disagree about the chain: nothing is pushed until `Terminal.renew` has got a new incarnation.
 
     `reason` is {"code": str, …}: the server's problem, or what the terminal found.
     """
@@ -41,7 +56,7 @@ class Broken(HeadlessError):
 
 
 class Problem(HeadlessError):
-    """A refusal by the server, from `application/problem+json` (RFC 9457, protocol section 8).
+    """A refusal by the server, from `application/problem+json` (RFC 9457, protocol section 11).
 
     `retry_after` is in seconds, None when the answer has no such header.
     """

@@ -1,6 +1,6 @@
 """A round on foot: open it, record a visit to each place, close it. Nothing here needs signal.
 
-Kinds and fields: protocol section 10. There is no "all normal" and no default for what an officer must look at.
+Kinds and fields: protocol section 14. There is no "all normal" and no default for what an officer must look at.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def close_round(
     signoff: dict[str, Any] | None = None,
 ) -> str:
     """End a round: `result` completed, or interrupted with a reason. Returns the operation's id."""
-    fields = {"result": result, "reason": reason, "visits": len(visits(terminal, round_id))}
+    fields = {"result": result, "reason": reason, "visits": _visited(terminal, round_id)}
     return terminal.capture(
         "patrol.round",
         "close",
@@ -87,20 +87,38 @@ def close_round(
 
 
 def current_round(terminal: Terminal) -> str | None:
-    """The officer's open round, read from the queue itself: there is no second note of it that could differ."""
+    """The officer's open round, read from the queue itself: there is no second note of it that could differ.
+
+    Of a round whose opening the queue has forgotten, the row tells.
+    """
     session = terminal.session
     if session is None:
         return None
-    rounds = [queued for queued in terminal.queue("patrol.round") if queued.officer == session.officer]
+    rounds = terminal.queue("patrol.round", officer=session.officer)
     closed = {queued.record for queued in rounds if queued.verb == "close"}
     opened = [queued for queued in rounds if queued.verb == "open" and queued.record not in closed]
     alive = [queued.record for queued in opened if queued.status not in ("rejected", "quarantined")]
+    if not alive:
+        rows = [row for row in _own_rows(terminal, "patrol.round") if row["author"]["officer"] == session.officer]
+        alive = [row["id"] for row in rows if row["state"] == "open" and row["id"] not in closed]
     return alive[-1] if alive else None
 
 
 def visits(terminal: Terminal, round_id: str) -> list[Queued]:
-    """The visits of a round that this terminal recorded."""
+    """The visits of a round that this terminal recorded and that its queue still has."""
     return [queued for queued in terminal.queue("patrol.visit") if queued.operation["fields"]["round"] == round_id]
+
+
+def _visited(terminal: Terminal, round_id: str) -> int:
+    """How many visits of a round this terminal has recorded: by its queue, and by rows of what that has forgotten."""
+    recorded = {queued.record for queued in visits(terminal, round_id)}
+    rows = _own_rows(terminal, "patrol.visit")
+    return len(recorded | {row["id"] for row in rows if row["doc"]["round"] == round_id})
+
+
+def _own_rows(terminal: Terminal, kind: str) -> list[dict[str, Any]]:
+    me = terminal.identity.terminal
+    return [row for row in terminal.rows(kind) if row["terminal"] == me]
 
 
 def places(terminal: Terminal) -> list[dict[str, Any]]:

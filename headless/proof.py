@@ -21,7 +21,7 @@ Jwk = dict[str, str]
 
 @dataclass(frozen=True)
 class Head:
-    """A verified head of the facility's Merkle log (protocol section 9); `jws` is what the server signed."""
+    """A verified head of the facility's Merkle log (protocol section 12); `jws` is what the server signed."""
 
     epoch: int
     size: int
@@ -73,16 +73,21 @@ class Key:
             payload["ath"] = b64u(sha256(token.encode("ascii")))
         return self._sign(payload, {"typ": "dpop+jwt", "jwk": self.jwk})
 
-    def push(self, payload: dict[str, Any]) -> str:
-        """The proof of a push (protocol section 6); `payload` is its claims, complete."""
-        return self._sign(payload, {"typ": "roundsman-push+jwt", "kid": payload["terminal"]})
+    def push(self, payload: dict[str, Any], purpose: str = "push") -> str:
+        """The proof of a push or an evacuation (protocol section 6); `payload` is its claims, complete."""
+        return self._sign(payload, {"typ": f"roundsman-{purpose}+jwt", "kid": payload["terminal"]})
+
+    def claim(self, terminal: str) -> str:
+        """This key's own word that it wants to be the terminal's next one (protocol section 6, Forks)."""
+        payload = {"terminal": terminal, "thumbprint": thumbprint(self.jwk)}
+        return self._sign(payload, {"typ": "roundsman-key+jwt"})
 
     def _sign(self, payload: dict[str, Any], headers: dict[str, Any]) -> str:
         return jwt.encode(payload, self._key, algorithm="ES256", headers=headers)
 
 
 def verify_head(jws: str, server_key: Jwk, facility: str) -> Head:
-    """Check a signed head (protocol section 9). Raises Broken when it is not this server's, or not this facility's."""
+    """Check a signed head (protocol section 12). Raises Broken when it is not this server's, or not this facility's."""
     try:
         decoded = jwt.decode_complete(jws, jwt.PyJWK(server_key, "ES256"), algorithms=["ES256"])
         header, payload = decoded["header"], decoded["payload"]

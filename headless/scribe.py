@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from headless import chain, proof
 from headless.clock import Clock
 from headless.errors import Broken
@@ -30,6 +32,7 @@ class Scribe:
         self.clock = clock
         self.key = proof.Key(proof.new_key())
         self.n = 0
+        self.incarnation = 1
         self._frames: list[tuple[int, str, bytes]] = []
         self._ops: list[str] = []
 
@@ -40,6 +43,7 @@ class Scribe:
         self.facility: str = answer["facility"]["id"]
         self.terminal: str = answer["terminal"]
         self.server_key = answer["server_key"]
+        self.incarnation = answer["incarnation"]
         self._prior = self._sent = answer["genesis"]
         self._keep(answer["head"])
 
@@ -66,6 +70,7 @@ class Scribe:
         *,
         base: int = 0,
         after: Sequence[str] = (),
+        seen: dict[str, Any] | None = None,
         signoff: dict[str, Any] | None = None,
         observed_at: datetime | None = None,
     ) -> str:
@@ -74,7 +79,7 @@ class Scribe:
         said = {
             "op": op,
             "terminal": self.terminal,
-            "incarnation": 1,
+            "incarnation": self.incarnation,
             "n": self.n + 1,
             "kind": kind,
             "schema": 1,
@@ -92,12 +97,29 @@ class Scribe:
             "attachments": [],
             "fields": fields,
         }
-        raw = chain.canonical(said)
+        if seen is not None:
+            said["seen"] = seen
+        self._append(op, chain.canonical(said))
+        return op
+
+    def _append(self, op: str, raw: bytes) -> None:
         self.n += 1
         self._prior = chain.link(self._prior, self.n, raw)
         self._frames.append((self.n, self._prior, raw))
         self._ops.append(op)
-        return op
+
+    def renew(self, reason: str = "fork") -> None:
+        """Asks for a new incarnation; what was not packed is wrapped again. The officer signs in anew."""
+        new = proof.Key(proof.new_key())
+        body = {"jwk": new.jwk, "proof": new.claim(self.terminal), "reason": reason}
+        answer = self.wire.ask(self.key, "POST", "/v1/terminals/incarnations", body)
+        kept = [(op, orjson.loads(raw)) for op, (_, _, raw) in zip(self._ops, self._frames, strict=True)]
+        self.key, self.incarnation, self.n = new, answer["incarnation"], 0
+        self._prior = self._sent = answer["genesis"]
+        self._frames, self._ops = [], []
+        self._keep(answer["head"])
+        for op, said in kept:
+            self._append(op, chain.canonical(said | {"incarnation": self.incarnation, "n": self.n + 1}))
 
     @property
     def waiting(self) -> int:
@@ -105,11 +127,11 @@ class Scribe:
         return len(self._frames)
 
     def pack(self) -> Written:
-        """What was written since the last time, as one push."""
+        """What was written since the last time, as one push. One that is sent later leaves a gap; it may be filled."""
         claims = {
             "facility": self.facility,
             "terminal": self.terminal,
-            "incarnation": 1,
+            "incarnation": self.incarnation,
             "first": self._frames[0][0],
             "count": len(self._frames),
             "prior": self._sent,
@@ -121,12 +143,16 @@ class Scribe:
         return written
 
     def push(self) -> list[dict[str, Any]]:
-        """Packs and sends. Raises Broken when anything was not applied: a scribe has no second try."""
-        written = self.pack()
-        answer = self.wire.push(written.proof, written.body)
-        self._keep(answer["head"])
-        refused = [outcome for outcome in answer["outcomes"] if outcome["status"] != "applied"]
+        """Packs and sends. Raises Broken when anything did not take effect: a scribe has no second try."""
+        outcomes = self.send(self.pack())
+        refused = [outcome for outcome in outcomes if outcome["status"] not in ("applied", "merged")]
         if refused:
             raise Broken(f"not applied: {refused[0]}")
+        return outcomes
+
+    def send(self, written: Written) -> list[dict[str, Any]]:
+        """Sends what was packed, now or before; returns the outcomes as they are."""
+        answer = self.wire.push(written.proof, written.body)
+        self._keep(answer["head"])
         outcomes: list[dict[str, Any]] = answer["outcomes"]
         return outcomes

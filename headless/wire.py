@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
 
 import httpx
 import orjson
 
+from headless.backoff import Backoff, Chance, by_chance
 from headless.clock import Clock
 from headless.errors import Broken, Offline, Problem
 from headless.proof import Key
@@ -20,9 +23,12 @@ TIMEOUT = httpx.Timeout(60, connect=5)  # seconds
 class Wire:
     """One server, as one terminal talks to it."""
 
-    def __init__(self, base_url: str, clock: Clock, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self, base_url: str, clock: Clock, transport: httpx.BaseTransport | None = None, chance: Chance = by_chance
+    ) -> None:
         self._base = base_url.rstrip("/")
         self._clock = clock
+        self._chance = chance
         self._client = httpx.Client(transport=transport, timeout=TIMEOUT)
         # Only in memory: a fresh one costs one refused request, a stored one is mostly stale.
         self._nonce: str | None = None
@@ -36,42 +42,84 @@ class Wire:
 
         Raises Problem, Offline, Broken.
         """
+        content = None if body is None else orjson.dumps(body)
+        kind = {} if body is None else {"Content-Type": "application/json"}
 
         def send() -> httpx.Response:
-            response = self._proven(key, method, path, body, token)
+            response = self._send(method, path, kind | self._proven(key, method, path, token), content)
             if response.status_code == 401 and _problem(response).code == "proof.nonce_required":
-                return self._proven(key, method, path, body, token)
+                response = self._send(method, path, kind | self._proven(key, method, path, token), content)
             return response
 
         return self._patiently(send)
 
-    def push(self, proof: str, body: bytes) -> dict[str, Any]:
-        """A push (protocol section 6); the proof describes the body. Raises Problem, Offline, Broken."""
+    def ask_open(self, path: str) -> dict[str, Any]:
+        """A GET that is open to all. Raises Problem, Offline, Broken."""
+        return self._patiently(lambda: self._send("GET", path, {}, None))
+
+    def push(self, proof: str, body: bytes, path: str = "/v1/sync/push") -> dict[str, Any]:
+        """A push or evacuation (protocol section 6); the proof describes the body. Raises Problem, Offline, Broken."""
         headers = {"Content-Type": "application/vnd.roundsman.frames", "Roundsman-Proof": proof}
-        return self._patiently(lambda: self._send("POST", self._base + "/v1/sync/push", headers, body))
+        return self._patiently(lambda: self._send("POST", path, headers, body))
 
-    def _proven(self, key: Key, method: str, path: str, body: Any, token: str | None) -> httpx.Response:
-        url = httpx.URL(self._base + path)
-        target = str(url.copy_with(query=None, fragment=None))
-        now = self._clock.now()
-        headers = {"DPoP": key.dpop(method, target, now, nonce=self._nonce, token=token)}
-        if token is not None:
-            headers["Authorization"] = f"DPoP {token}"
-        content = None
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-            content = orjson.dumps(body)
-        response = self._send(method, str(url), headers, content)
-        self._nonce = response.headers.get("DPoP-Nonce", self._nonce)
-        return response
+    @contextmanager
+    def opened(
+        self, key: Key, path: str, token: str, headers: dict[str, str], silence: float | None = None
+    ) -> Iterator[httpx.Response]:
+        """A GET whose answer is read while it comes; cut after `silence` seconds in which nothing came.
 
-    def _send(self, method: str, url: str, headers: dict[str, str], content: bytes | None) -> httpx.Response:
+        Raises Problem when it is no success, Offline when it ends early.
+        """
+        timeout = TIMEOUT if silence is None else httpx.Timeout(silence, connect=5)
         try:
-            return self._client.request(method, url, headers=headers, content=content)
+            for left in (1, 0):
+                proven = headers | self._proven(key, "GET", path, token)
+                with self._client.stream("GET", self._base + path, headers=proven, timeout=timeout) as response:
+                    self._heard(response)
+                    if response.is_success:
+                        yield response
+                        return
+                    response.read()
+                    problem = _problem(response)
+                    if left == 0 or problem.code != "proof.nonce_required":
+                        raise problem
+        except httpx.TransportError as error:
+            raise Offline(f"the answer of {self._base} ended: {error}") from error
+
+    def fetch(self, key: Key, path: str, token: str, into: BinaryIO) -> None:
+        """The rest of a file of which `into` has the beginning. What came before a cut is kept.
+
+        Raises Problem (416 `range.invalid` when there is no rest), Offline, Broken.
+        """
+        have = into.seek(0, 2)
+        headers = {"Range": f"bytes={have}-"} if have else {}
+        with self.opened(key, path, token, headers) as response:
+            if response.status_code != 206:
+                into.seek(0)
+                into.truncate()
+            elif not re.match(rf"bytes {have}-", response.headers.get("Content-Range", "")):
+                raise Broken(f"{path}: another range than the one asked for")
+            for part in response.iter_raw():
+                into.write(part)
+
+    def _proven(self, key: Key, method: str, path: str, token: str | None) -> dict[str, str]:
+        target = str(httpx.URL(self._base + path).copy_with(query=None, fragment=None))
+        headers = {"DPoP": key.dpop(method, target, self._clock.now(), nonce=self._nonce, token=token)}
+        return headers if token is None else headers | {"Authorization": f"DPoP {token}"}
+
+    def _send(self, method: str, path: str, headers: dict[str, str], content: bytes | None) -> httpx.Response:
+        try:
+            response = self._client.request(method, self._base + path, headers=headers, content=content)
         except httpx.TransportError as error:
             raise Offline(f"no whole answer from {self._base}: {error}") from error
+        self._heard(response)
+        return response
+
+    def _heard(self, response: httpx.Response) -> None:
+        self._nonce = response.headers.get("DPoP-Nonce", self._nonce)
 
     def _patiently(self, send: Callable[[], httpx.Response]) -> dict[str, Any]:
+        backoff = Backoff(self._clock, self._chance)
         for left in range(TRIES - 1, -1, -1):
             response = send()
             if response.is_success:
@@ -80,7 +128,7 @@ class Wire:
             wait = problem.retry_after
             if response.status_code not in (429, 503) or wait is None or wait > MAX_WAIT or left == 0:
                 break
-            self._clock.sleep(wait)
+            backoff.wait(wait)
         raise problem
 
 

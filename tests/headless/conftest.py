@@ -41,7 +41,7 @@ def clock() -> HandClock:
 @pytest.fixture
 def fresh(tmp_path: Path, line: Line, clock: HandClock) -> Iterator[Terminal]:
     """A terminal that has not enrolled yet."""
-    with Terminal(tmp_path / "terminal.db", "http://fake", transport=line, clock=clock) as terminal:
+    with Terminal(tmp_path / "terminal.db", "http://fake", transport=line, clock=clock, chance=lambda: 0.5) as terminal:
         yield terminal
 
 

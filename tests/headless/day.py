@@ -13,9 +13,10 @@ from typing import Any
 import httpx
 
 import headless
-from headless import Terminal, patrol
+from headless import Terminal, Wiped, patrol
 from tests.headless.kit import CODE, SECRET
 
+Day = Callable[[Terminal, str], None]
 HERE = os.path.dirname(headless.__file__) + os.sep
 
 
@@ -43,6 +44,48 @@ def working_day(terminal: Terminal, code: str) -> None:
     terminal.sync()
 
 
+def renewed_day(terminal: Terminal, code: str) -> None:
+    """On an image of an older day, while another life has gone on: honest work is carried over to a new incarnation."""
+    _signed_in(terminal)
+    round_id = terminal.queue("patrol.round")[0].record
+    _visited(terminal, round_id, "K")
+    _visited(terminal, round_id, "C2")
+    terminal.sync()
+    _signed_in(terminal)
+    terminal.sync()
+
+
+def last_day(terminal: Terminal, code: str) -> None:
+    """Of a terminal that has been revoked."""
+    try:
+        terminal.evacuate()
+    except Wiped:
+        return
+
+
+def _signed_in(terminal: Terminal) -> None:
+    if terminal.session is None:
+        terminal.sign_in("PAT", SECRET)
+
+
+def begun(terminal: Terminal, code: str) -> str:
+    """Enrolled, one visit sent. Returns the round."""
+    terminal.enrol(code, "PDA-07")
+    _signed_in(terminal)
+    terminal.pull()
+    round_id = patrol.open_round(terminal, _place(terminal, "W"))
+    _visited(terminal, round_id, "C1")
+    terminal.push()
+    return round_id
+
+
+def gone_on(terminal: Terminal, round_id: str, *, sent: bool) -> None:
+    """One more visit."""
+    _visited(terminal, round_id, "K")
+    if sent:
+        terminal.push()
+
+
 def reopened(file: Path, url: str) -> Terminal:
     """The terminal on this file. Reading the certificates that plain HTTP never needs would take most of the time."""
     return Terminal(file, url, transport=httpx.HTTPTransport(verify=False))
@@ -62,7 +105,9 @@ def _visited(terminal: Terminal, round_id: str, code: str) -> None:
         patrol.visit(terminal, round_id, place, tag=tag, cell=None if code == "K" else cell, note=None)
 
 
-def live(file: Path, url: str, at_line: Callable[[FrameType], None] | None = None, code: str = CODE) -> None:
+def live(
+    file: Path, url: str, at_line: Callable[[FrameType], None] | None = None, code: str = CODE, day: Day = working_day
+) -> None:
     """The day on this file; `at_line` is called with the frame at each line event within headless/."""
 
     def local(frame: FrameType, event: str, argument: Any) -> Any:
@@ -78,12 +123,12 @@ def live(file: Path, url: str, at_line: Callable[[FrameType], None] | None = Non
         sys.settrace(trace)
     try:
         with reopened(file, url) as terminal:
-            working_day(terminal, code)
+            day(terminal, code)
     finally:
         sys.settrace(before)
 
 
-def killed_at(k: int, file: Path, url: str, code: str = CODE) -> bool:
+def killed_at(k: int, file: Path, url: str, code: str = CODE, day: Day = working_day) -> bool:
     """Live the day in a child that gets SIGKILL at line event `k`. False when the day was over before."""
     child = os.fork()
     if child == 0:
@@ -97,7 +142,7 @@ def killed_at(k: int, file: Path, url: str, code: str = CODE) -> bool:
 
         status = 1
         try:
-            live(file, url, at_line, code)
+            live(file, url, at_line, code, day)
             status = 0
         finally:
             os._exit(status)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
+import time
+import uuid
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -17,6 +20,13 @@ ES256 = ec.ECDSA(hashes.SHA256())
 
 class BadSignature(Exception):
     """The JWS does not hold."""
+
+
+def uuid7() -> str:
+    """RFC 9562 section 5.7, without any order within a millisecond."""
+    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
+    value = value & ~(0xF << 76) | 7 << 76
+    return str(uuid.UUID(int=value & ~(3 << 62) | 2 << 62))
 
 
 def b64(data: bytes) -> str:

@@ -1,24 +1,22 @@
-"""The kinds of protocol section 10, as the fake server reads them: enough to apply, refuse and conflict."""
+"""The kinds of protocol section 14, as the fake server reads them: enough to apply, refuse, wait and dispute."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
+from tests.headless import fake_disputes as disputes
+from tests.headless.fake_crypto import uuid7
+from tests.headless.fake_refusals import Missing, Refusal
+
 KEYS = {
     "op", "terminal", "incarnation", "n", "kind", "schema", "verb", "record", "base", "after", "officer", "session",
     "observed_at", "recorded_at", "clock", "anchor", "signoff", "attachments", "fields",
 }  # fmt: skip
+EDITS = {("person", "change")}
+CHANGES = {("patrol.round", "close"), ("person", "change"), ("conflict", "settle")}
 RESPONSES = {"spoke", "moving", "breathing", "none"}
 OBSERVATIONS = {"asleep", "calm", "talking", "low_mood", "agitated", "dispute", "unwell", "damage", "other"}
-
-
-class Refusal(Exception):
-    """One operation is rejected."""
-
-    def __init__(self, code: str, field: str | None = None) -> None:
-        super().__init__(code)
-        self.code, self.field = code, field
 
 
 class State:
@@ -29,6 +27,10 @@ class State:
         self.outcomes: dict[str, dict[str, Any]] = {}
         self.effects: dict[str, int] = {}
         self.seq = 0
+
+    def new_id(self) -> str:
+        """Of a record that the server makes."""
+        return uuid7()
 
     def put(
         self, id_: str, kind: str, partition: str, state: str, doc: dict[str, Any], now: str, op: dict[str, Any]
@@ -70,8 +72,10 @@ def read_operation(raw: bytes) -> dict[str, Any]:
 
     operation = json.loads(raw.decode(), object_pairs_hook=pairs, parse_float=never, parse_constant=never)
     _values(operation)
-    if not isinstance(operation, dict) or set(operation) != KEYS:
+    if not isinstance(operation, dict) or set(operation) - {"seen"} != KEYS:
         raise ValueError("not the keys of an operation")
+    if (operation["kind"], operation["verb"]) in EDITS and not set(operation["fields"]) <= set(operation["seen"]):
+        raise ValueError("not all that was changed was seen")
     return operation
 
 
@@ -91,19 +95,31 @@ def _values(value: Any) -> None:
             _values(item)
 
 
-def applied(state: State, operation: dict[str, Any], now: str) -> dict[str, Any]:
-    """Apply one operation; the part of its outcome after `op`. Raises Refusal."""
+def applied(state: State, operation: dict[str, Any], now: str, *, forced: bool = False) -> dict[str, Any]:
+    """Apply one operation; the part of its outcome after `op`. Raises Refusal; Missing unless it is `forced`."""
+    missing = []
     for needed in operation["after"]:
-        if state.outcomes.get(needed, {}).get("status") not in ("applied", "conflict"):
+        status = state.outcomes.get(needed, {}).get("status", "held")
+        if status == "held":
+            missing.append({"op": needed})
+        elif status not in ("applied", "merged", "conflict"):
             raise Refusal("dependency.rejected", "after")
+    if (operation["kind"], operation["verb"]) in CHANGES and operation["record"] not in state.rows:
+        missing.append({"record": operation["record"]})
+    if missing and not forced:
+        raise Missing(*missing)
     apply = {
         ("patrol.round", "open"): _open,
         ("patrol.round", "close"): _close,
         ("patrol.visit", "record"): _visit,
+        ("person", "change"): disputes.change,
+        ("conflict", "settle"): disputes.settle,
     }.get((operation["kind"], operation["verb"]))
     if apply is None:
         raise Refusal("kind.unknown", "kind")
     told = apply(state, operation, now)
+    if missing:
+        told["marks"] = [{"code": "dependency.missing", "rule": None}]
     state.effects[operation["op"]] = state.effects.get(operation["op"], 0) + 1
     return told
 
@@ -119,7 +135,7 @@ def _open(state: State, op: dict[str, Any], now: str) -> dict[str, Any]:
 
 def _close(state: State, op: dict[str, Any], now: str) -> dict[str, Any]:
     row, fields = state.rows.get(op["record"]), op["fields"]
-    if row is None:
+    if row is None:  # its opening never came
         raise Refusal("record.unknown", "record")
     if op["signoff"] is None:
         raise Refusal("signoff.needed", "signoff")
@@ -128,7 +144,12 @@ def _close(state: State, op: dict[str, Any], now: str) -> dict[str, Any]:
     ):
         raise Refusal("field.invalid", "fields.reason")
     if op["base"] != row["version"]:
-        return {"status": "conflict", "record": op["record"], "version": row["version"], "seq": row["seq"], "marks": []}
+        return {
+            "status": "conflict",
+            "record": op["record"],
+            "conflict": op["op"],
+            "problem": {"code": "record.conflict"},
+        }
     return state.put(op["record"], op["kind"], row["partition"], "closed", row["doc"] | fields, now, op)
 
 

@@ -33,12 +33,14 @@ class HandClock:
 
 
 class Line(httpx.BaseTransport):
-    """The air between terminal and server: `lose_answers` lets requests through and drops what comes back."""
+    """The air between terminal and server: `lose_answers` lets requests through and drops what comes back; `lose_on` does so
+    with the next success on a path."""
 
     def __init__(self, inner: httpx.BaseTransport) -> None:
         self._inner = inner
         self.down = False
         self.lose_answers = 0
+        self.lose_on: str | None = None
         self.requests: list[httpx.Request] = []
         self.meanwhile: Callable[[], None] | None = None
 
@@ -50,6 +52,9 @@ class Line(httpx.BaseTransport):
         if self.meanwhile is not None:
             run, self.meanwhile = self.meanwhile, None
             run()
+        if self.lose_on == request.url.path and response.is_success:
+            self.lose_on = None
+            raise httpx.ReadError("the answer was lost")
         if self.lose_answers:
             self.lose_answers -= 1
             raise httpx.ReadError("the answer was lost")

@@ -7,9 +7,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 from click.testing import CliRunner
 
+from headless import Terminal
 from headless.__main__ import main
 from tests.headless.kit import CODE, SECRET
 
@@ -89,6 +91,70 @@ def test_refusals_are_shown_with_their_reason(run: Run) -> None:
     assert "rejected field.invalid fields.area" in run("push")
     assert "rejected" in run("outbox")
     assert "none open" in run("status")
+
+
+def test_a_shared_device_shows_each_officer_his_own(run: Run) -> None:
+    run("enrol", CODE, "--label", "PDA-07", "--asset", "A-1")
+    run("sign-in", "PAT")
+    run("pull")
+    run("round", "open", "W")
+    run("sign-in", "PAT2")
+    told = run("outbox")
+    assert "1 of other officers wait" in told and "patrol.round" not in told
+    assert "pushed 1: 1 applied" in run("push")
+    assert "nothing waits" in run("outbox")
+
+
+def test_an_end_in_plain_words(run: Run, tmp_path: Path, server_url: str, request: pytest.FixtureRequest) -> None:
+    run("enrol", CODE, "--label", "PDA-07")
+    run("sign-in", "PAT")
+    run("pull")
+    run("round", "open", "W")
+    assert "evacuation.not_ordered" in run("evacuate", fails=True)
+    assert "nothing to renew: incarnation 1" in run("renew")
+    with Terminal(tmp_path / "t.db") as terminal:
+        terminal.store.freeze({"code": "chain.fork"})
+    assert "see: renew" in run("status")
+    assert "`renew` asks for a new one" in run("push", fails=True)
+    assert "renewed: incarnation 2; sign in again" in run("sync")
+    assert "nobody is signed in" in run("repair", fails=True)
+    run("sign-in", "PAT")
+    run("pull")
+    assert "as the server has them" in run("repair")
+    with Terminal(tmp_path / "t.db") as terminal:
+        terminal.store._db.execute("DELETE FROM rows WHERE kind = 'patrol.round'")
+    assert "repaired: 1 rows fetched, 0 removed" in run("repair")
+    assert "forgotten 0" in run("prune")
+    httpx.post(f"{server_url}/{request.node.name}/revoke").raise_for_status()
+    assert "terminal.revoked" in run("push", fails=True)
+    assert "wiped at" in run("evacuate")
+    assert "Nothing is left here" in run("status", fails=True)
+
+
+def test_a_dispute_is_shown_and_settled(run: Run, tmp_path: Path) -> None:
+    run("enrol", CODE, "--label", "PDA-07")
+    run("sign-in", "PAT")
+    assert "no disputes" in run("conflicts")
+    doc = {
+        "record": "r",
+        "kind": "person",
+        "state": "open",
+        "server": {"cell": None},
+        "candidates": [{"op": "the-op", "officer": {"name": "李巡"}, "fields": {"cell": "C1"}}],
+        "settlements": [],
+    }
+    row = {"id": "c", "kind": "conflict", "version": 2, "seq": 9, "partition": "p", "state": "open", "doc": doc}
+    with Terminal(tmp_path / "t.db") as terminal, terminal.store.transaction():
+        part = {"partition": "p", "cursor": 9, "rows": [row]}
+        terminal.store._keep_part(part)
+    told = run("conflicts")
+    assert "cell: server –" in told and "the-op 李巡: C1" in told
+    assert "disputes  1" in run("status")
+    assert "FIELD=server" in run("settle", "c", "cell", "--reason", "看过", fails=True)
+    assert "none of the values" in run("settle", "c", "cell=other", "--reason", "看过", fails=True)
+    assert "settled, not yet sent. 待传 1" in run("settle", "c", "cell=the-op", "--reason", "看过")
+    assert "1 in the server's custody" in run("push")
+    assert "operation.held" in run("outbox")
 
 
 def test_it_starts_as_a_module(tmp_path: Path) -> None:

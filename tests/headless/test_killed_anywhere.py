@@ -7,16 +7,20 @@ headless/. The parent then opens the same file and lives the day to its end.
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import httpx
 import pytest
 
 import headless
-from tests.headless.day import killed_at, live, reopened
+from tests.headless.day import begun, gone_on, killed_at, last_day, live, renewed_day, reopened
+from tests.headless.kit import CODE
 
 # Deaths spread evenly over all line events, and over the distinct lines of code; KILLS=2000 is for a night.
 KILLS = int(os.environ.get("KILLS", "24"))
+RENEWAL, EVACUATION = 4200, 550
+"""Line events of these days, nearly."""
 
 
 def check(file: Path, url: str) -> None:
@@ -79,3 +83,65 @@ def test_killed_again_and_again(day: list[tuple[str, int]], server_url: str, tmp
         k, deaths = k + 150, deaths + 1
     assert deaths > 5
     check(file, url)
+
+
+def _image(folder: Path, url: str) -> Path:
+    """A file of a terminal whose other life has gone on."""
+    file = folder / "terminal.db"
+    with reopened(file, url) as terminal:
+        round_id = begun(terminal, CODE)
+        terminal.store._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        image = Path(shutil.copy(file, folder / "image.db"))
+        gone_on(terminal, round_id, sent=True)
+    return image
+
+
+def _check_renewed(file: Path, url: str) -> None:
+    with httpx.Client(verify=False) as client:
+        state = client.get(url + "/state").json()
+    with reopened(file, url) as terminal:
+        taken = state["terminals"][terminal.identity.terminal]
+        queue = [queued for queued in terminal.queue() if queued.incarnation == 2]
+        assert (terminal.identity.incarnation, terminal.identity.frozen) == (2, None)
+        assert [(queued.n, queued.hash, queued.outcome) for queued in queue] == [
+            (told["n"], told["hash"], told["outcome"]) for told in taken
+        ]
+        assert [queued.status for queued in queue] == ["applied"] * 2
+        assert state["effects"] == dict.fromkeys(state["effects"], 1)
+        assert len(state["effects"]) == 5
+        assert terminal.rows() == [row for row in state["rows"] if row["partition"] in state["scopes"]["PAT"]]
+
+
+def _check_wiped(file: Path, url: str) -> None:
+    with httpx.Client(verify=False) as client:
+        state = client.get(url + "/state").json()
+    ((terminal, taken),) = state["terminals"].items()
+    assert [told["outcome"]["status"] for told in taken] == ["applied", "applied", "escrowed"]
+    assert state["wiped"] == [terminal]
+    with reopened(file, url) as again, pytest.raises(headless.Wiped) as wiped:
+        again.status()
+    assert wiped.value.receipt["terminal"] == terminal
+    for left in file.parent.glob(file.name + "*"):
+        assert b"PRIVATE KEY" not in left.read_bytes()
+
+
+@pytest.mark.parametrize("part", range(KILLS))
+def test_killed_while_it_is_renewed(part: int, server_url: str, tmp_path: Path) -> None:
+    """An older image, dead at any line of finding out, asking for a new incarnation, and carrying its work over."""
+    url = f"{server_url}/renewed/{part}"
+    file = _image(tmp_path, url)
+    killed_at(1 + part * RENEWAL // KILLS, file, url, day=renewed_day)
+    live(file, url, day=renewed_day)
+    _check_renewed(file, url)
+
+
+@pytest.mark.parametrize("part", range(KILLS))
+def test_killed_while_it_is_wiped(part: int, server_url: str, tmp_path: Path) -> None:
+    """A revoked terminal, dead at any line of handing in and destroying itself."""
+    url, file = f"{server_url}/wiped/{part}", tmp_path / "terminal.db"
+    with reopened(file, url) as terminal:
+        gone_on(terminal, begun(terminal, CODE), sent=False)
+    httpx.post(url + "/revoke").raise_for_status()
+    killed_at(1 + part * EVACUATION // KILLS, file, url, day=last_day)
+    live(file, url, day=last_day)
+    _check_wiped(file, url)

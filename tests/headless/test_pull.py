@@ -126,7 +126,7 @@ def test_a_page_with_half_a_row(terminal: Terminal, world: World, monkeypatch: p
         return answer
 
     monkeypatch.setattr(world, "page", halved)
-    with pytest.raises(Broken, match="kind"):
+    with pytest.raises(Broken, match="state"):
         terminal.pull()
     assert (terminal.rows(), terminal.store.cursors()) == before
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from headless import Broken, Frozen, Offline, Problem, Terminal, chain, patrol
+from headless import Broken, Offline, Problem, Terminal, chain, patrol
 from tests.headless.fake_crypto import b64
 from tests.headless.fake_world import Failure, World
-from tests.headless.kit import CODE, SECRET, HandClock, Line
+from tests.headless.kit import CODE, HandClock, Line
 
 
 def captured(terminal: Terminal, world: World, number: int) -> list[str]:
@@ -27,7 +26,9 @@ def captured(terminal: Terminal, world: World, number: int) -> list[str]:
 def agreed(terminal: Terminal, world: World) -> None:
     """The server holds this queue, byte for byte, each effect once, and both know the same outcomes."""
     taken = world.terminals[terminal.identity.terminal].taken
-    assert [(queued.hash, queued.raw, queued.outcome) for queued in terminal.queue()] == taken
+    assert [(queued.n, queued.hash, queued.raw, queued.outcome) for queued in terminal.queue()] == [
+        (n, link.hash, link.raw, link.outcome) for n, link in sorted(taken.items())
+    ]
     assert set(world.kept.effects.values()) <= {1}
 
 
@@ -164,69 +165,7 @@ def test_a_busy_server_is_waited_for(terminal: Terminal, world: World, clock: Ha
     captured(terminal, world, 2)
     world.trouble = [Failure(503, "server.busy", retry_after=5)]
     assert len(terminal.push()) == 2
-    assert clock.slept == [5]
-
-
-def test_a_gap_is_filled_from_where_the_server_stands(terminal: Terminal, world: World) -> None:
-    captured(terminal, world, 4)
-    terminal.push()
-    captured(terminal, world, 2)
-    world.lose(terminal.identity.terminal, kept=1)
-    # Operations 2 to 4 had outcomes in the old epoch; the new one's word replaces them.
-    assert [outcome["n"] for outcome in terminal.push(limit=2)] == [2, 3, 4, 5, 6]
-    agreed(terminal, world)
-
-
-@pytest.mark.parametrize("wanted", [None, 0, 3, 7, "2"])
-def test_a_gap_that_leads_nowhere(terminal: Terminal, world: World, wanted: object) -> None:
-    captured(terminal, world, 2)
-    terminal.push()
-    captured(terminal, world, 1)
-    world.trouble = [Failure(409, "chain.gap", detail={"next": wanted})]
-    with pytest.raises(Broken, match=r"chain\.gap"):
-        terminal.push()
-
-
-def test_a_gap_that_does_not_move(terminal: Terminal, world: World) -> None:
-    captured(terminal, world, 4)
-    terminal.push()
-    captured(terminal, world, 1)
-    world.trouble = [Failure(409, "chain.gap", detail={"next": 2}) for _ in range(2)]
-    with pytest.raises(Broken, match=r"chain\.gap"):
-        terminal.push()
-
-
-def test_a_copied_terminal_forks_and_freezes(terminal: Terminal, world: World, tmp_path: Path) -> None:
-    captured(terminal, world, 2)
-    terminal.push()
-    terminal.store._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    shutil.copy(tmp_path / "terminal.db", tmp_path / "copy.db")
-    captured(terminal, world, 1)
-    terminal.push()
-    with Terminal(tmp_path / "copy.db", transport=terminal._transport) as copy:
-        copy.sign_in("PAT", SECRET)
-        captured(copy, world, 1)
-        with pytest.raises(Frozen) as frozen:
-            copy.push()
-        assert frozen.value.reason["code"] == "chain.fork"
-    with Terminal(tmp_path / "copy.db", transport=terminal._transport) as copy:
-        with pytest.raises(Frozen):
-            copy.push()
-        captured(copy, world, 2)  # what an officer saw can be recorded all the same
-        assert copy.status()["frozen"]["code"] == "chain.fork"
-
-
-def test_an_older_copy_finds_out_before_it_forks(terminal: Terminal, world: World, tmp_path: Path) -> None:
-    captured(terminal, world, 2)
-    terminal.store._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    shutil.copy(tmp_path / "terminal.db", tmp_path / "copy.db")
-    captured(terminal, world, 3)
-    terminal.push()
-    with Terminal(tmp_path / "copy.db", transport=terminal._transport) as copy:
-        with pytest.raises(Frozen) as frozen:
-            copy.push()
-        assert frozen.value.reason == {"code": "terminal.behind", "next": 4, "captured": 2}
-        assert copy.waiting() == []
+    assert clock.slept == [5.625]
 
 
 def test_a_revoked_terminal_keeps_its_queue(terminal: Terminal, world: World) -> None:
@@ -239,25 +178,44 @@ def test_a_revoked_terminal_keeps_its_queue(terminal: Terminal, world: World) ->
 
 
 def _spoilt(answer: dict[str, Any], how: str, world: World) -> dict[str, Any]:
-    if how == "another outcome":
-        answer["outcomes"][0] = {"n": 1, "op": answer["outcomes"][0]["op"], "status": "rejected"}
-    elif how == "another operation":
+    if how == "another operation":
         answer["outcomes"][1]["op"] = chain.uuid7()
     elif how == "an outcome is missing":
         answer["outcomes"].pop()
     elif how == "next stands still":
-        answer["next"] = 1
+        answer["next"] = 2
+    elif how == "it is missing all the same":
+        answer["next"], answer["missing"] = 2, [[2, 2]]
+    elif how == "of another chain":
+        answer["incarnation"] = 2
+    elif how == "ranges that are none":
+        answer["missing"] = [1]
     elif how == "no head":
         del answer["head"]
     elif how == "two roots":
-        last = {"facility": "DEMO", "epoch": 1, "size": len(world.leaves), "root": b64(b"x" * 32), "at": world.now()}
+        last = {
+            "facility": "DEMO",
+            "epoch": 1,
+            "size": len(world.leaves) - 2,
+            "root": b64(b"x" * 32),
+            "at": world.now(),
+        }
         answer["head"] = world.signer.sign("roundsman-head+jwt", last)
     return answer
 
 
 @pytest.mark.parametrize(
     "how",
-    ["another outcome", "another operation", "an outcome is missing", "next stands still", "no head", "two roots"],
+    [
+        "another operation",
+        "an outcome is missing",
+        "next stands still",
+        "it is missing all the same",
+        "of another chain",
+        "ranges that are none",
+        "no head",
+        "two roots",
+    ],
 )
 def test_an_answer_that_breaks_the_protocol_is_not_kept(
     terminal: Terminal, world: World, monkeypatch: pytest.MonkeyPatch, how: str
@@ -268,10 +226,6 @@ def test_an_answer_that_breaks_the_protocol_is_not_kept(
     receive = world.receive
     monkeypatch.setattr(world, "receive", lambda *call: _spoilt(_copied(receive(*call)), how, world))
     before = terminal.queue(), terminal.anchor
-    world.trouble = [Failure(409, "chain.gap", detail={"next": 1})]  # so that a known outcome comes along
-    if how == "two roots":
-        terminal.store.keep_head(_newest(terminal, world))
-        before = terminal.queue(), terminal.anchor
     with pytest.raises(Broken):
         terminal.push()
     assert (terminal.queue(), terminal.anchor) == before
@@ -281,13 +235,14 @@ def _copied(answer: dict[str, Any]) -> dict[str, Any]:
     return answer | {"outcomes": [dict(outcome) for outcome in answer["outcomes"]]}
 
 
-def _newest(terminal: Terminal, world: World) -> Any:
-    from headless.proof import verify_head
-
-    world.leaves += [b"a", b"b"]
-    jws = world.head()
-    del world.leaves[-2:]
-    return verify_head(jws, terminal.identity.server_key, "DEMO")
+def test_a_second_outcome_is_not_believed(terminal: Terminal, world: World) -> None:
+    captured(terminal, world, 1)
+    terminal.push()
+    before = terminal.queue()
+    world.terminals[terminal.identity.terminal].taken[1].outcome["status"] = "rejected"
+    with pytest.raises(Broken, match="not the one given before"):
+        terminal._ask([1])
+    assert terminal.queue() == before
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]"])
