@@ -80,7 +80,7 @@ export class FakeServer {
     if (at !== body.length) throw new Error('bytes are left over')
     this.size += outcomes.length
     const next = this.operations.length + 1
-    return { status: 200, body: { terminal: TERMINAL, incarnation: 1, epoch: this.epoch, next, outcomes, head: this.head(), time: '' } }
+    return { status: 200, body: { terminal: TERMINAL, incarnation: 1, epoch: this.epoch, next, missing: [], outcomes, head: this.head(), time: '' } }
   }
 
   private take(n: number, sum: string, bytes: Uint8Array): void {
@@ -95,10 +95,23 @@ export class FakeServer {
     this.outcomes.push({ n, op: op.op, ...(this.rule(op) ?? applied) })
   }
 
+  private told({ numbers }: { numbers: number[] }): Answer {
+    const outcomes = numbers.map((n) => this.outcomes[n - 1])
+    const next = this.operations.length + 1
+    return { status: 200, body: { terminal: TERMINAL, incarnation: 1, epoch: this.epoch, next, missing: [], outcomes, head: this.head(), time: '' } }
+  }
+
+  /** What was held is judged. */
+  release(n: number): void {
+    const op = this.operations[n - 1]!
+    this.outcomes[n - 1] = { n, op: op.op, status: 'applied', record: op.record, version: 1, seq: n, marks: [] }
+  }
+
   private work(path: string, init: RequestInit): Answer {
     const headers = new Headers(init.headers)
     if (path === '/v1/sync/push') return this.push(init.body as Uint8Array, headers.get('Roundsman-Proof')!)
     const body = JSON.parse((init.body as string | null) ?? 'null') as never
+    if (path === '/v1/sync/outcomes') return this.told(body)
     if (this.proven(headers.get('DPoP')!).nonce !== 'fresh') {
       return { status: 401, body: { code: 'proof.nonce_required' } }
     }

@@ -57,3 +57,12 @@ test('a pull that breaks off keeps what its pages brought', async () => {
   await expect(pulled).rejects.toThrow()
   expect((await db.cursors.get('p'))?.cursor).toBe(5)
 })
+
+test('a removed record goes, and a partition that is reset begins anew', async () => {
+  const gone = { ...row('a', 'p', 2), state: 'removed' } as Row
+  await storePage(session.session, page({ partitions: [{ partition: 'p', cursor: 5, rows: [row('a', 'p'), row('b', 'p')] }] }))
+  await storePage(session.session, page({ partitions: [{ partition: 'p', cursor: 6, rows: [gone] }] }))
+  expect(await ids()).toEqual(['b'])
+  await storePage(session.session, page({ partitions: [{ partition: 'p', cursor: 7, reset: true, rows: [row('c', 'p')] }] }))
+  expect(await ids()).toEqual(['c'])
+})

@@ -2,7 +2,7 @@ import { beforeEach, expect, test } from 'vitest'
 import { db, type Identity } from '@/store/db'
 import { HeadInvalid } from '@/sync/head'
 import { NoAnswer, Problem } from '@/sync/http'
-import { PUSH_OPERATIONS, pushAll } from '@/sync/push'
+import { askHeld, PUSH_OPERATIONS, pushAll } from '@/sync/push'
 import { strangerKey, type FakeServer } from './fake'
 import { readyWorld, visit } from './world'
 
@@ -49,20 +49,48 @@ test('one refused operation does not hold the others', async () => {
   expect((await db.ops.get(2))?.problem).toEqual(problem)
 })
 
-test('a server that lost its end is sent again what it misses', async () => {
+test('a restored server is sent again what it has lost', async () => {
   await queue(4)
-  await db.ops.where('n').belowOrEqual(3).modify({ status: 'applied' })
-  server.script = [{ status: 409, body: { code: 'chain.gap', detail: { next: 1 } } }]
+  await db.ops.where('n').belowOrEqual(2).modify({ status: 'applied' })
+  const outcome = (n: number, op: string) => ({ n, op, status: 'applied', record: 'r', version: 1, seq: n, marks: [] })
+  const all = await db.ops.orderBy('n').toArray()
+  const told = all.slice(2).map(({ n, op }) => outcome(n, op))
+  const answer = { terminal: '', incarnation: 1, epoch: 2, next: 1, missing: [[1, 2]], outcomes: told, head: server.head(), time: '' }
+  server.script = [{ status: 200, body: answer }]
   await pushAll(who)
-  expect(server.operations.map(({ n }) => n)).toEqual([1, 2, 3, 4])
+  expect(server.operations.map(({ n }) => n)).toEqual([1, 2])
   expect(await statuses()).toEqual(['applied', 'applied', 'applied', 'applied'])
 })
 
-test('a server that keeps asking for the same is not asked for ever', async () => {
-  await queue(2)
-  const gap = { status: 409, body: { code: 'chain.gap', detail: { next: 1 } } }
-  server.script = [gap, gap, gap, gap]
-  await expect(pushAll(who)).rejects.toMatchObject({ code: 'chain.gap' })
+test('what the server has in custody is asked for until it is judged', async () => {
+  const problem = { code: 'operation.held', zh: '收存', en: 'held', field: null }
+  server.rule = ({ n }) => (n === 2 ? { status: 'held', missing: [{ op: 'x' }], until: '', problem } : undefined)
+  await queue(3)
+  await pushAll(who)
+  expect(await statuses()).toEqual(['applied', 'held', 'applied'])
+  await askHeld(who)
+  expect(await statuses()).toEqual(['applied', 'held', 'applied'])
+  server.release(2)
+  await askHeld(who)
+  expect(await statuses()).toEqual(['applied', 'applied', 'applied'])
+  const calls = server.calls.length
+  await askHeld(who)
+  expect(server.calls).toHaveLength(calls)
+})
+
+test('what is of a form that the server does not take stays, and the rest goes around it', async () => {
+  await queue(4)
+  const unsupported = { status: 426, body: { code: 'schema.unsupported', detail: { kind: 'patrol.visit', n: 2, supported: [2] } } }
+  const outcome = (n: number, op: string) => ({ n, op, status: 'applied', record: 'r', version: 1, seq: n, marks: [] })
+  const all = await db.ops.orderBy('n').toArray()
+  const answer = (from: number, to: number) => ({
+    status: 200,
+    body: { terminal: '', incarnation: 1, epoch: 1, next: 2, missing: from > 2 ? [[2, 2]] : [], head: server.head(), time: '',
+      outcomes: all.filter(({ n }) => n >= from && n <= to).map(({ n, op }) => outcome(n, op)) },
+  })
+  server.script = [unsupported, answer(1, 1), answer(3, 4)]
+  await expect(pushAll(who)).rejects.toMatchObject({ code: 'schema.unsupported' })
+  expect(await statuses()).toEqual(['applied', 'waiting', 'applied', 'applied'])
 })
 
 test('too large a batch is halved until it passes', async () => {

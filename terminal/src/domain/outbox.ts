@@ -52,7 +52,7 @@ export async function outboxLines(officer: string): Promise<OutboxLine[]> {
   const range = [[officer, Dexie.minKey], [officer, Dexie.maxKey]] as const
   const newest = await db.ops.where('[officer+n]').between(...range).reverse().limit(LISTED).toArray()
   const listed = new Set(newest.map(({ n }) => n))
-  const bad = await db.ops.where('status').anyOf('rejected', 'quarantined', 'conflict').reverse().limit(LISTED).toArray()
+  const bad = await db.ops.where('status').anyOf('rejected', 'quarantined', 'conflict', 'held', 'escrowed').reverse().limit(LISTED).toArray()
   const older = bad.filter((op) => op.officer === officer && !listed.has(op.n))
   return Promise.all([...newest, ...older].map(line))
 }

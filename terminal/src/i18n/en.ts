@@ -66,11 +66,14 @@ export const en: Messages = {
     unknownPlace: 'unknown place',
   },
   status: {
-    waiting: 'waiting', applied: 'sent', conflict: 'disputed: the server had moved on; both are kept', rejected: 'refused', quarantined: 'the server could not read it; the original is kept; report it',
+    waiting: 'waiting', applied: 'sent', merged: 'sent; merged with what others changed', held: 'in the server\'s custody until what it needs has come', escrowed: 'in escrow, for a leader to decide', conflict: 'disputed: the server had moved on; both are kept', rejected: 'refused', quarantined: 'the server could not read it; the original is kept; report it',
   },
   marks: {
     'record.late': 'entered late', 'auxiliary.alone': 'by an auxiliary alone; a police officer must co-sign', 'place.outside_round': 'not in the ward of this round',
     'round.not_open': "the round was over, or another terminal's", 'tag.none': 'no tag was read', 'tag.foreign': 'the tag does not belong here', 'tag.typed': 'the tag id was typed',
+    'chain.gap': 'earlier numbers are missing', 'scope.outside': 'outside the wards you are assigned to',
+    'authority.unproven': "only this device's clock says that you still had the scope", 'dependency.missing': 'what it depends on did not come in time',
+    'session.over': 'captured after the sign-in had ended', 'round.unknown': 'its round did not arrive',
     'cell.not_looked': 'the cell was not looked into', 'headcount.differs': 'the head count differs from the register', 'response.none': 'no response from the cell',
   },
   posts: {

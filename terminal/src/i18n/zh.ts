@@ -64,11 +64,13 @@ export const zh = {
     unknownPlace: '未知点位',
   },
   status: {
-    waiting: '待发', applied: '已送达', conflict: '有争议：服务器已有更新，两者都保留', rejected: '被拒绝', quarantined: '服务器读不懂，原件已封存，请上报',
+    waiting: '待发', applied: '已送达', merged: '已送达，与他人的修改合并', held: '服务器已收存，等待所依赖的内容', escrowed: '已交托管，待领导处置', conflict: '有争议：服务器已有更新，两者都保留', rejected: '被拒绝', quarantined: '服务器读不懂，原件已封存，请上报',
   },
   marks: {
     'record.late': '补录较晚', 'auxiliary.alone': '仅辅警巡视，须民警补签', 'place.outside_round': '不在本次巡视监区内',
     'round.not_open': '巡视已结束或由另一终端开始', 'tag.none': '未读到标签', 'tag.foreign': '标签不属于该处', 'tag.typed': '标签号为手工输入',
+    'chain.gap': '此前编号尚有缺失', 'scope.outside': '不在您的责任范围内', 'authority.unproven': '权限仅有设备时间为证',
+    'dependency.missing': '所依赖的内容逾期未到', 'session.over': '采集时登录已结束', 'round.unknown': '所属巡视未送达',
     'cell.not_looked': '未查看监室', 'headcount.differs': '人数与在册不符', 'response.none': '监室内无任何反应',
   } as Record<string, string>,
   posts: {

@@ -3,7 +3,7 @@ import { db, type Identity, type Link } from '@/store/db'
 import { Bell } from './bell'
 import { Problem } from './http'
 import { pullAll } from './pull'
-import { pushAll } from './push'
+import { askHeld, pushAll } from './push'
 import { markEnded } from './session'
 import { judge, STOPS, type Verdict } from './verdict'
 
@@ -62,6 +62,7 @@ async function turn(): Promise<boolean> {
   if (!who) return false
   const waiting = await db.ops.where('status').equals('waiting').count()
   const kept = waiting > 0 ? await push(who) : null
+  if (!halt) await askHeld(who)
   const pulled = await pullIfSignedIn(who)
   if (kept) throw kept
   return pulled || waiting > 0

@@ -4,6 +4,8 @@ import { callWithProof, jsonCall } from './http'
 import type { PullAnswer } from './types'
 
 const PAGE = 500
+/** The state of a record that was taken away; its row is the word that it is gone. */
+const REMOVED = 'removed'
 
 async function ask(who: Identity, session: Session): Promise<PullAnswer> {
   const cursors = await db.cursors.toArray()
@@ -39,9 +41,11 @@ export function storePage(session: string, answer: PullAnswer): Promise<Stored> 
       return 'again'
     }
     if (epoch === undefined) await db.write('epoch', answer.epoch)
-    for (const { partition, cursor, rows } of answer.partitions) {
-      if (!(await db.cursors.get(partition))) await db.rows.where('partition').equals(partition).delete()
-      await db.rows.bulkPut(rows)
+    for (const { partition, cursor, reset, rows } of answer.partitions) {
+      const anew = reset || !(await db.cursors.get(partition))
+      if (anew) await db.rows.where('partition').equals(partition).delete()
+      await db.rows.bulkPut(rows.filter(({ state }) => state !== REMOVED))
+      await db.rows.bulkDelete(rows.filter(({ state }) => state === REMOVED).map(({ id }) => id))
       await db.cursors.put({ partition, cursor })
     }
     for (const partition of answer.gone) await drop(partition)

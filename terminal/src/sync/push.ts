@@ -2,7 +2,7 @@ import { db, type Identity, type StoredOp } from '@/store/db'
 import { b64u, type Bytes } from './bytes'
 import { frameLength, frames, FRAMES_TYPE } from './frames'
 import { noteHead } from './head'
-import { callPlain, Problem } from './http'
+import { callPlain, callWithProof, jsonCall, Problem } from './http'
 import { signJws } from './jws'
 import type { Outcome, PushAnswer } from './types'
 
@@ -16,21 +16,17 @@ export interface Batch {
   captured: number
 }
 
-/**
- * The next run of numbers. `from` null: from the first operation without an outcome, up to the next one that has its own.
- * `from` given (the server asked for it): everything from there, outcome or not.
- */
-export function nextBatch(who: Identity, from: number | null, most: number): Promise<Batch | null> {
+/** The next run of numbers without an outcome; `over`: numbers that the server does not take yet, which it leaves out. */
+export function nextBatch(who: Identity, over: ReadonlySet<number>, most: number): Promise<Batch | null> {
   return db.transaction('r', db.kv, db.ops, async () => {
-    const waiting = await db.ops.where('status').equals('waiting').first()
-    const first = from ?? waiting?.n
+    const first = (await db.ops.where('status').equals('waiting').and(({ n }) => !over.has(n)).first())?.n
     if (first === undefined) return null
     const found = await db.ops.where('n').aboveOrEqual(first).limit(most).toArray()
     const operations: StoredOp[] = []
     let size = 0
     for (const op of found) {
       size += frameLength(op)
-      const ends = op.n !== first + operations.length || (from === null && op.status !== 'waiting')
+      const ends = op.n !== first + operations.length || op.status !== 'waiting' || over.has(op.n)
       if (ends || (operations.length > 0 && size > PUSH_BYTES)) break
       operations.push(op)
     }
@@ -63,11 +59,11 @@ async function post(who: Identity, batch: Batch): Promise<PushAnswer> {
   })
 }
 
-async function keep(batch: Batch, outcomes: Outcome[]): Promise<void> {
+async function keep(asked: readonly StoredOp[], outcomes: Outcome[]): Promise<void> {
   const byNumber = new Map(outcomes.map((outcome) => [outcome.n, outcome]))
   let taken = 0
   await db.transaction('rw', db.ops, async () => {
-    for (const { n, op } of batch.operations) {
+    for (const { n, op } of asked) {
       const outcome = byNumber.get(n)
       // An outcome that names another operation is not this one's; without one, the operation stays waiting.
       if (!outcome || (outcome.op && outcome.op !== op)) continue
@@ -86,39 +82,61 @@ async function keep(batch: Batch, outcomes: Outcome[]): Promise<void> {
   }
 }
 
+/** What the server lacks though it had given outcomes for it was lost in a restore: it is offered again. */
+async function offerAgain(missing: readonly [number, number][]): Promise<void> {
+  for (const [first, last] of missing) {
+    await db.ops.where('n').between(first, last, true, true).modify({ status: 'waiting', version: null, marks: [], problem: null })
+  }
+}
+
 /** Sends everything that has no outcome. Answers how many operations got theirs. */
 export async function pushAll(who: Identity): Promise<number> {
-  let from: number | null = null
+  const over = new Set<number>()
+  let refusal: Problem | null = null
   let most = PUSH_OPERATIONS
   let sent = 0
-  let gaps = 0
   for (;;) {
-    const batch: Batch | null = await nextBatch(who, from, most)
-    if (!batch) return sent
+    const batch = await nextBatch(who, over, most)
+    if (!batch) break
     try {
       const answer = await post(who, batch)
       await noteHead(who, answer.head)
-      await keep(batch, answer.outcomes)
+      await keep(batch.operations, answer.outcomes)
+      await offerAgain(answer.missing.filter(([first]) => !over.has(first)))
+      sent += batch.operations.length
     } catch (error) {
-      const next = askedFor(error)
-      if (next !== null && gaps < 3) {
-        gaps += 1
-        from = next
+      const unsupported = unsupportedIn(error)
+      if (unsupported !== null && !over.has(unsupported)) {
+        over.add(unsupported)
+        refusal = error as Problem
       } else if (error instanceof Problem && error.status === 413 && batch.operations.length > 1) {
         most = Math.ceil(batch.operations.length / 2)
       } else {
         throw error
       }
-      continue
     }
-    sent += batch.operations.length
-    if (from !== null) from = batch.operations[batch.operations.length - 1]!.n + 1
   }
+  // All that can go has gone; what waits for an upgrade of the server, or of this app, is told.
+  if (refusal) throw refusal
+  return sent
 }
 
-/** The number that the server says comes next, when it found a gap before what was sent. */
-function askedFor(error: unknown): number | null {
-  if (!(error instanceof Problem) || error.code !== 'chain.gap') return null
-  const next = error.detail.next
-  return Number.isSafeInteger(next) && (next as number) >= 1 ? (next as number) : null
+/** The number of the operation whose form the server does not take, when that is why it refused the batch. */
+function unsupportedIn(error: unknown): number | null {
+  if (!(error instanceof Problem) || error.code !== 'schema.unsupported') return null
+  const n = error.detail.n
+  return Number.isSafeInteger(n) ? (n as number) : null
+}
+
+const ASKED_AT_ONCE = 500
+
+/** Asks what became of operations that are in the server's custody. */
+export async function askHeld(who: Identity): Promise<void> {
+  const held = await db.ops.where('status').equals('held').limit(ASKED_AT_ONCE).toArray()
+  if (held.length === 0) return
+  const numbers = held.map(({ n }) => n)
+  const body = { incarnation: who.incarnation, numbers }
+  const answer = await callWithProof<PushAnswer>(who, jsonCall('POST', '/v1/sync/outcomes', body))
+  await noteHead(who, answer.head)
+  await keep(held, answer.outcomes)
 }

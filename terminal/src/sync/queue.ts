@@ -149,7 +149,7 @@ export async function counts(): Promise<Counts> {
   const number = (...status: string[]) => db.ops.where('status').anyOf(status).count()
   return {
     waiting: await number('waiting'),
-    sent: await number('applied', 'conflict'),
+    sent: await number('applied', 'merged', 'conflict', 'held', 'escrowed'),
     refused: await number('rejected', 'quarantined'),
     disputed: await number('conflict'),
   }

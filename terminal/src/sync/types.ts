@@ -47,7 +47,8 @@ export interface Operation<F = Record<string, unknown>> {
   fields: F
 }
 
-export type OutcomeStatus = 'applied' | 'conflict' | 'rejected' | 'quarantined'
+/** All but `held` are final: that one is a receipt, and the outcome is asked for later. */
+export type OutcomeStatus = 'applied' | 'merged' | 'conflict' | 'held' | 'rejected' | 'quarantined' | 'escrowed'
 
 export interface Outcome {
   n: number
@@ -65,6 +66,8 @@ export interface PushAnswer {
   incarnation: number
   epoch: number
   next: number
+  /** Ranges, both ends counted, that the server lacks below the highest number that it has. */
+  missing: [number, number][]
   outcomes: Outcome[]
   head: string
   time: string
@@ -91,7 +94,7 @@ export interface PullAnswer {
   epoch: number
   at: number
   more: boolean
-  partitions: { partition: string; cursor: number; rows: Row[] }[]
+  partitions: { partition: string; cursor: number; reset?: boolean; rows: Row[] }[]
   gone: string[]
   head: string
   time: string

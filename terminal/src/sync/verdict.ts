@@ -14,7 +14,7 @@ export interface Verdict {
 }
 
 /** Sent again, these would be refused again, or would do harm: the queue is kept and a person is told. */
-export const STOPS: ReadonlySet<string> = new Set(['chain.fork', 'terminal.revoked'])
+export const STOPS: ReadonlySet<string> = new Set(['chain.fork', 'incarnation.frozen', 'terminal.revoked'])
 
 const FIRST_WAIT = 2_000
 const LONGEST_WAIT = 60_000
