@@ -5,6 +5,10 @@ SHELL := /bin/bash
 PORT ?= 8000
 DATA ?= data
 TLS ?=
+SEED ?=
+OPS ?= 12000
+MINUTES ?= 1
+ENGINE ?= sqlite
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 
 VENV := .venv
@@ -14,9 +18,9 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
         --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 FAST := tests/unit tests/contract tests/api tests/headless
 KILLS := tests/headless/test_killed_anywhere.py tests/headless/test_with_server.py
-SLOW := $(KILLS) tests/kill tests/postgres tests/documents tests/browser
+SLOW := $(KILLS) tests/kill tests/postgres tests/documents tests/browser tests/torture
 
-.PHONY: help run demo test test-fast test-slow bench lint docs lock format clean
+.PHONY: help run demo test test-fast test-slow torture bench lint docs lock format clean
 
 help:  ## Show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,6 +39,9 @@ test-fast: $(VENV)/.dev $(VENV)/.build  ## The fast tests, under a minute
 
 test-slow: $(VENV)/.dev terminal/dist/index.html  ## The tests that kill servers, start PostgreSQL and a browser
 	$(BIN)/python -m pytest $(SLOW)
+
+torture: $(VENV)/.dev  ## Many terminals against servers under faults (SEED=… OPS=12000 MINUTES=1 ENGINE=sqlite|postgresql)
+	@$(BIN)/python -m torture --ops $(OPS) --minutes $(MINUTES) --engine $(ENGINE) $(if $(SEED),--seed $(SEED))
 
 bench: $(VENV)/.runtime  ## Server CPU a record for drain, trickle and bootstrap, beside the floors
 	@$(BIN)/python -m bench

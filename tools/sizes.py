@@ -9,7 +9,19 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE, FUNCTION = 500, 50
-PYTHON = ("backend", "sync", "biometrics", "tasks", "mobile_api", "headless", "demo", "bench", "tools", "tests")
+PYTHON = (
+    "backend",
+    "sync",
+    "biometrics",
+    "tasks",
+    "mobile_api",
+    "headless",
+    "demo",
+    "bench",
+    "tools",
+    "torture",
+    "tests",
+)
 EXEMPT = {"backend/storage/migrations/versions": "a migration is one function of plain declarations"}
 
 

@@ -1,0 +1,16 @@
+"""Two edits of one field: the last one to arrive wins."""
+
+from sync import plan
+from sync.merge import Meeting
+from torture.broken import instead
+
+
+def _make(real):
+    def meet(*rest):
+        found = real(*rest)
+        return Meeting({}, found.moved, found.agreed)
+
+    return meet
+
+
+instead(plan, "meet", _make)
