@@ -62,6 +62,15 @@ def memory(root: int) -> float:
     return total / 1024
 
 
+def threads(root: int) -> int:
+    """How many threads a process tree has."""
+    total = 0
+    for process in tree(root):
+        with contextlib.suppress(OSError):
+            total += len(os.listdir(f"/proc/{process}/task"))
+    return total
+
+
 @contextlib.contextmanager
 def running(data: Path, database: str | None = None, *, processes: int = 1) -> Iterator[tuple[str, int]]:
     """A server over a data folder; gives its base URL and process id."""

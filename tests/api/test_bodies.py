@@ -19,6 +19,8 @@ from tests.support.world import SECRET, World
 JWK = Key(new_key()).jwk
 ROUTES: dict[str, tuple[str, dict[str, Any]]] = {
     "/v1/terminals": (NOBODY, {"code": "7Q2M-K8ZD-41XT", "label": "PDA-07", "jwk": JWK}),
+    "/v1/terminals/incarnations": (NOBODY, {"jwk": JWK, "proof": "x", "reason": "fork"}),
+    "/v1/sync/outcomes": (NOBODY, {"incarnation": 1, "numbers": [1]}),
     "/v1/sessions": (NOBODY, {"number": "PAT", "secret": SECRET}),
     "/v1/sync/pull": ("PAT", {"partitions": {}, "limit": 1}),
 }
@@ -83,7 +85,7 @@ def test_a_value_of_the_wrong_type_is_a_problem_of_its_field(shared: World, path
         assert orjson.loads(missing.data)["errors"][0]["code"] == "field.missing"
 
 
-ACCEPTED: list[tuple[str, Any]] = [("partitions", {}), ("limit", 1)]
+ACCEPTED: list[tuple[str, Any]] = [("partitions", {}), ("limit", 1), ("incarnation", 1), ("numbers", [])]
 
 
 @pytest.mark.parametrize("path", ROUTES)
@@ -115,11 +117,11 @@ def test_json_may_be_spelled_as_clients_do(standing: World, kind: str) -> None:
     )
 
 
-@pytest.mark.parametrize("path", [*ROUTES, "/v1/sync/push"])
+@pytest.mark.parametrize("path", [*ROUTES, "/v1/sync/push", "/v1/sync/evacuate"])
 def test_a_huge_body_is_refused_unread(standing: World, path: str) -> None:
     name = "PAT" if path.endswith("pull") else NOBODY
     caller = Caller.of(standing, name)
-    kind = FRAMES if path.endswith("push") else "application/json"
+    kind = FRAMES if path.endswith(("push", "evacuate")) else "application/json"
     response = caller.ask("POST", path, b" " * (MAX_BODY + 1), content_type=kind)
     assert told(response) == (413, "batch.too_large" if kind == FRAMES else "body.too_large")
 

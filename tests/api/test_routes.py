@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import orjson
 import pytest
 
 from backend.domain.posts import Post
+from backend.identity import officers
+from backend.identity.officers import NewOfficer
+from backend.kernel.ids import uuid7
 from backend.storage import tables
 from headless.proof import Key, new_key
 from tests.support import store
-from tests.support.caller import NOBODY, Caller, is_problem, push_of
-from tests.support.world import SECRET, World
+from tests.support.auditor import REPORT
+from tests.support.caller import NOBODY, Caller, evacuation_of, is_problem, push_of
+from tests.support.hand import Hand
+from tests.support.world import CHEAP, FACILITY, SECRET, World
 
 ALL = ["INT", "PAT", "DISC", "MED", "AUX", "LEAD", "DIR", "AUD", "PROC", "ADM"]
+WATCHERS = ["AUD", "LEAD", "DIR", "PROC"]
+KEEPERS = [*WATCHERS, "ADM"]
+READERS = [post for post in ALL if post != "ADM"]
 
 TABLE: dict[str, tuple[str, list[str], int]] = {
     "GET /healthz": ("open", [], 200),
@@ -24,12 +33,44 @@ TABLE: dict[str, tuple[str, list[str], int]] = {
     "POST /v1/terminals/codes": ("session", ["ADM"], 201),
     "POST /v1/sessions": ("key", [], 201),
     "DELETE /v1/sessions/current": ("session", ALL, 204),
+    "POST /v1/terminals/incarnations": ("key", [], 201),
+    "POST /v1/terminals/wiped": ("key", [], 204),
+    "POST /v1/terminals/<uuid:terminal>/revoke": ("session", ["ADM"], 204),
     "POST /v1/sync/push": ("push", [], 200),
+    "POST /v1/sync/evacuate": ("push", [], 200),
+    "POST /v1/sync/outcomes": ("key", [], 200),
     "POST /v1/sync/pull": ("session", ALL, 200),
+    "POST /v1/sync/digests": ("session", ALL, 200),
+    "POST /v1/sync/buckets": ("session", READERS, 200),
+    "POST /v1/sync/entries": ("session", READERS, 200),
+    "POST /v1/sync/rows": ("session", READERS, 200),
+    "POST /v1/sync/snapshots": ("session", READERS, 201),
+    "GET /v1/sync/snapshots/<string:snapshot>": ("session", READERS, 200),
+    "POST /v1/officers/<uuid:officer>/assignments": ("session", ["ADM"], 204),
+    "DELETE /v1/officers/<uuid:officer>/assignments/<uuid:place>": ("session", ["ADM"], 204),
+    "POST /v1/officers/<uuid:officer>/revoke": ("session", ["ADM"], 204),
+    "GET /v1/sync/stream": ("session", ALL, 200),
     "GET /v1/audit/head": ("session", ALL, 200),
+    "PUT /v1/terminals/current/report": ("key", [], 204),
+    "GET /v1/audit/terminals": ("session", KEEPERS, 200),
+    "GET /v1/audit/terminals/<uuid:terminal>": ("session", KEEPERS, 200),
+    "GET /v1/audit/terminals/<uuid:terminal>/operations": ("session", WATCHERS, 200),
+    "GET /v1/audit/terminals/<uuid:terminal>/clock": ("session", KEEPERS, 200),
+    "GET /v1/audit/clocks": ("session", KEEPERS, 200),
+    "GET /v1/audit/operations": ("session", WATCHERS, 200),
+    "GET /v1/audit/operations/<uuid:op>": ("session", WATCHERS, 200),
+    "GET /v1/audit/backlog": ("session", WATCHERS, 200),
+    "GET /v1/audit/backlog/terminals": ("session", KEEPERS, 200),
+    "GET /v1/audit/backlog/needs": ("session", WATCHERS, 200),
+    "GET /v1/audit/conflicts": ("session", WATCHERS, 200),
+    "GET /v1/audit/escrow": ("session", WATCHERS, 200),
+    "GET /v1/audit/quarantine": ("session", WATCHERS, 200),
+    "GET /v1/audit/forks": ("session", WATCHERS, 200),
+    "GET /v1/audit/epochs": ("session", KEEPERS, 200),
 }
 """Route → who is asked for what, the posts that may, and the answer to those who may."""
 
+SCOPED = {f"POST /v1/sync/{name}" for name in ("buckets", "entries", "rows", "snapshots")}
 REFUSED = {"key": "proof.missing", "session": "proof.missing", "push": "proof.missing"}
 WITHOUT_GUARD = {"GET /v1/openapi.json"}
 
@@ -43,19 +84,54 @@ def found(world: World) -> Iterator[tuple[str, Any]]:
 
 def body_of(world: World, route: str, caller: Caller) -> Any:
     """A right body for a route."""
+    partition = scope_of(caller) if route in SCOPED else ""
     return {
+        "POST /v1/sync/digests": {"partitions": {}},
+        "POST /v1/sync/buckets": {"partition": partition},
+        "POST /v1/sync/entries": {"partition": partition, "cursor": 1, "buckets": [1]},
+        "POST /v1/sync/rows": {"partition": partition, "ids": [world.ids["W"]]},
+        "POST /v1/sync/snapshots": {"partition": partition},
+        "POST /v1/officers/<uuid:officer>/assignments": {"place": world.ids["V"]},
         "POST /v1/terminals": {"code": world.code(), "label": "PDA", "jwk": caller.key.jwk},
         "POST /v1/sessions": {"number": "PAT", "secret": SECRET},
+        "POST /v1/terminals/incarnations": caller.next_incarnation(),
+        "POST /v1/sync/outcomes": {"incarnation": 1, "numbers": [1]},
         "POST /v1/sync/pull": {"partitions": {}, "limit": 1},
+        "PUT /v1/terminals/current/report": REPORT | {"clock": "2026-11-22T03:14:15.123Z"},
     }.get(route)
+
+
+def scope_of(caller: Caller) -> str:
+    """A partition of the caller's scope, if he has any."""
+    response = caller.ask("POST", "/v1/sync/pull", {"partitions": {}, "limit": 1})
+    parts = orjson.loads(response.data).get("partitions")
+    return parts[0]["partition"] if parts else "place/none/base"
+
+
+def address(world: World, path: str, caller: Caller) -> str:
+    """The address of something that there is: a new terminal or officer, a snapshot of the caller's scope, or the
+    first operation of the facility's server."""
+    if "<uuid:terminal>" in path:
+        return path.replace("<uuid:terminal>", Hand(world).terminal)
+    if "<uuid:officer>" in path:
+        fresh = uuid7(world.clock.now())
+        officers.add(world.services.door, FACILITY, [NewOfficer(fresh, fresh, "new", (Post.PAT,), SECRET)], CHEAP)
+        return path.replace("<uuid:officer>", fresh).replace("<uuid:place>", world.ids["V"])
+    if "<string:snapshot>" in path:
+        made = caller.ask("POST", "/v1/sync/snapshots", {"partition": scope_of(caller)})
+        return path.replace("<string:snapshot>", orjson.loads(made.data).get("snapshot", "none"))
+    return path.replace("<uuid:op>", store.first_operation(world).op) if "<uuid:op>" in path else path
 
 
 def answer(world: World, route: str, caller: Caller, headers: dict[str, str] | None = None) -> Any:
     method, _, path = route.partition(" ")
-    if route == "POST /v1/sync/push":
-        body, proof = push_of(world)
+    if route in ("POST /v1/sync/push", "POST /v1/sync/evacuate"):
+        body, proof = push_of(world) if path.endswith("push") else evacuation_of(world)
         return caller.ask(method, path, body, proof if headers is None else headers, content_type=proof["Content-Type"])
-    return caller.ask(method, path, body_of(world, route, caller), headers)
+    query: dict[str, Any] = {}
+    if route == "GET /v1/audit/operations":
+        query = {"query_string": {"terminal": store.first_operation(world).terminal, "incarnation": 1, "n": 1}}
+    return caller.ask(method, address(world, path, caller), body_of(world, route, caller), headers, **query)
 
 
 def test_the_table_names_every_route_and_what_guards_it(standing: World) -> None:

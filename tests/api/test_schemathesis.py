@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,17 @@ from schemathesis.specs.openapi.checks import (
 
 from backend.kernel.problems import CATALOGUE
 from headless.proof import Key, new_key
-from tests.support.caller import NOBODY, Caller, push_of
-from tests.support.hand import FRAMES
+from tests.support import store
+from tests.support.auditor import REPORT
+from tests.support.caller import NOBODY, Caller, evacuation_of, push_of
+from tests.support.hand import FRAMES, Hand
 from tests.support.templates import Templates
 from tests.support.world import SECRET, World
 
 STORED = Path(__file__).parents[2] / "docs" / "openapi.json"
 schemathesis.serializer.alias(FRAMES, "application/octet-stream")
-schema = schemathesis.openapi.from_path(STORED)
+schema = schemathesis.openapi.from_path(STORED).exclude(path="/v1/sync/stream")
+"""All but the stream, whose answer has no end: tests/api/test_stream.py."""
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -47,32 +51,78 @@ def api(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 GOOD = {200, 201, 204}
+BY_KEY = {
+    "/v1/terminals",
+    "/v1/terminals/incarnations",
+    "/v1/terminals/wiped",
+    "/v1/terminals/current/report",
+    "/v1/sync/outcomes",
+    "/v1/sessions",
+}
 
 
 def right_body(world: World, route: str, caller: Caller) -> Any:
     """A body that is served, so that answers other than refusals are checked too."""
+    ward = f"place/{world.ids['W']}/base"
     return {
         "POST /v1/terminals": {"code": world.code(), "label": "PDA", "jwk": caller.key.jwk},
         "POST /v1/sessions": {"number": "PAT", "secret": SECRET},
+        "POST /v1/terminals/incarnations": caller.next_incarnation(),
+        "POST /v1/sync/outcomes": {"incarnation": 1, "numbers": [1]},
         "POST /v1/sync/pull": {"partitions": {}, "limit": 3},
+        "PUT /v1/terminals/current/report": REPORT | {"clock": "2026-11-22T03:14:15.123Z"},
+        "POST /v1/officers/{officer}/assignments": {"place": world.ids["V"]},
+        "POST /v1/sync/digests": {"partitions": {ward: {"cursor": 0, "digest": "A" * 43}}},
+        "POST /v1/sync/buckets": {"partition": ward},
+        "POST /v1/sync/entries": {"partition": ward, "cursor": 0, "buckets": [1, 255]},
+        "POST /v1/sync/rows": {"partition": ward, "ids": [world.ids["W"]]},
+        "POST /v1/sync/snapshots": {"partition": ward},
     }[route]
+
+
+def right_query(world: World, route: str) -> dict[str, Any]:
+    """A query that finds something."""
+    first = store.first_operation(world)
+    return {
+        "GET /v1/audit/operations": {"terminal": first.terminal, "incarnation": 1, "n": 1},
+        "GET /v1/audit/conflicts": {"state": "open"},
+    }.get(route, {"limit": 2})
+
+
+def snapshot(world: World) -> str:
+    """The id of a snapshot that there is."""
+    leader = Caller.of(world, "LEAD")
+    made = leader.ask("POST", "/v1/sync/snapshots", {"partition": f"place/{world.ids['W']}/base"})
+    return str(made.json["snapshot"])
 
 
 def credentials(world: World, route: str, case: Any, chance: random.Random) -> dict[str, str]:
     """Valid ones; every second time with a body that they are good for."""
     method, _, path = route.partition(" ")
-    if route == "POST /v1/sync/push":
-        body, headers = push_of(world)
+    if route in ("POST /v1/sync/push", "POST /v1/sync/evacuate"):
+        body, headers = push_of(world) if path.endswith("push") else evacuation_of(world)
         if chance.random() < 0.5:
             case.body, case.media_type = body, FRAMES
         return {"Roundsman-Proof": headers["Roundsman-Proof"]}
-    officer = NOBODY if path in ("/v1/terminals", "/v1/sessions") else chance.choice(["ADM", "PAT", "LEAD"])
+    if "terminal" in case.path_parameters:
+        case.path_parameters["terminal"] = Hand(world).terminal
+    if "officer" in case.path_parameters:
+        case.path_parameters["officer"] = world.ids["PROC" if path.endswith("revoke") else "AUX"]
+    if "place" in case.path_parameters:
+        case.path_parameters["place"] = world.ids["V"]
+    if "snapshot" in case.path_parameters:
+        case.path_parameters["snapshot"] = snapshot(world)
+    if "op" in case.path_parameters:
+        case.path_parameters["op"] = store.first_operation(world).op
+    if case.operation.query and chance.random() < 0.5:
+        case.query = right_query(world, route)
+    officer = NOBODY if path in BY_KEY else chance.choice(["ADM", "PAT", "LEAD"])
     caller = Caller.of(world, officer)
     if path == "/v1/terminals":
         caller.key = Key(new_key())
     if case.operation.body and chance.random() < 0.5:
         case.body, case.media_type = right_body(world, route, caller), "application/json"
-    return caller.headers(method, path)
+    return caller.headers(method, case.formatted_path)
 
 
 @schema.parametrize()
@@ -101,5 +151,7 @@ def test_every_answer_is_one_that_is_documented(case: schemathesis.Case, api: Wo
 
 
 def test_the_document_covers_the_routes(api: World) -> None:
-    rules = {rule.rule for rule in api.app.url_map.iter_rules()} - {"/v1/openapi.json"}
-    assert {operation.ok().path for operation in schema.get_all_operations()} == rules
+    rules = {re.sub(r"<\w+:(\w+)>", r"{\1}", rule.rule) for rule in api.app.url_map.iter_rules()}
+    assert {operation.ok().path for operation in schema.get_all_operations()} == rules - {
+        "/v1/openapi.json", "/v1/sync/stream"
+    }  # fmt: skip

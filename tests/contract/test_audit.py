@@ -96,16 +96,17 @@ ACTS: dict[str, tuple[Callable[[World], None], str]] = {
     "an operation is taken out": (
         removed(tables.operations, lambda w: last_terminal(w) | {"n": 2}), "operation 2 of terminal"),
     "a chain's end is taken out": (
-        removed(tables.operations, lambda w: last_terminal(w) | {"n": 4}), "1 operations have a leaf"),
+        removed(tables.operations, lambda w: last_terminal(w) | {"n": 4}), "operation 4 of terminal"),
     "a terminal's key is changed": (
-        altered(tables.terminals, last_terminal, thumbprint="x"), "not the bytes that its chain was made over"),
-    "a terminal is taken out": (removed(tables.terminals, last_terminal), "of a terminal that is not enrolled"),
+        altered(tables.terminals, last_terminal, thumbprint="x"), "has another key than its thumbprint says"),
+    "a terminal is taken out": (removed(tables.terminals, last_terminal), "is no longer there"),
     "a record is edited": (
         altered(tables.records, lambda w: {"id": w.ids["p1"]}, body=b"{}"), "version 1 of record"),
     "an old version is edited": (
         altered(tables.versions, lambda w: {"id": w.ids["K"]}, body=b"{}"), "version 1 of record"),
-    "an old version is taken out": (removed(tables.versions, lambda w: {"id": w.ids["K"]}), "1 versions have a leaf"),
-    "a record is taken out": (removed(tables.records, lambda w: {"id": w.ids["p1"]}), "1 versions have a leaf"),
+    "an old version is taken out": (
+        removed(tables.versions, lambda w: {"id": w.ids["K"]}), "version 1 of record"),
+    "a record is taken out": (removed(tables.records, lambda w: {"id": w.ids["p1"]}), "has a leaf but is no longer there"),
     "a record is moved to another partition": (
         altered(tables.records, lambda w: {"id": w.ids["p1"]}, partition="place/x/base"), "filed under other columns"),
     "a person is released in a column alone": (

@@ -61,25 +61,17 @@ def test_an_operation_of_another_number_does_not_take_the_id_that_it_shows(share
     assert [(*said(outcome), outcome["op"] == opened) for outcome in told] == [
         ("quarantined", "operation.misaddressed", None, False),
         ("quarantined", "operation.misaddressed", None, False),
-        ("rejected", "dependency.unknown", opened, False),
+        ("held", "operation.held", None, False),
     ]
     assert said(one.told()[0])[0] == "applied"
+    assert said(other.told(3, 3)[0]) == ("applied", None, None)
 
 
-def test_a_dependent_of_something_unknown_is_rejected_naming_it(shared: World) -> None:
+def test_an_operation_cannot_need_itself(shared: World) -> None:
     h = Hand(shared).signed_in("PAT")
-    nobody, own = uuid7(), uuid7()
-    h.open(after=[nobody])
+    own = uuid7()
     h.open(op=own, after=[own])
-    later = uuid7()
-    h.open(after=[later])
-    h.open(op=later)
-    assert [said(outcome) for outcome in h.told()] == [
-        ("rejected", "dependency.unknown", nobody),
-        ("rejected", "dependency.unknown", own),
-        ("rejected", "dependency.unknown", later),
-        ("applied", None, None),
-    ]
+    assert said(h.told()[0]) == ("rejected", "field.invalid", None)
 
 
 def test_what_another_terminal_did_may_be_needed(shared: World) -> None:
@@ -95,8 +87,9 @@ def test_a_conflict_does_not_reject_what_came_after_it(shared: World) -> None:
     h = Hand(shared).signed_in("ADM")
     version = store.one(shared, tables.records, id=shared.ids["C1"]).version
     change = {"name": "新名"}
-    stale = h.write("place", "change", shared.ids["C1"], change, base=version + 7)
-    h.write("place", "change", shared.ids["C1"], change, base=version, after=[stale])
+    stale = h.write("place", "change", shared.ids["C1"], change, base=version, seen={"name": "旧名"})
+    other = {"fields": {"position": 9}, "seen": {"position": 1}}
+    h.write("place", "change", shared.ids["C1"], base=version, after=[stale], **other)
     assert [said(outcome)[0] for outcome in h.told()] == ["conflict", "applied"]
 
 

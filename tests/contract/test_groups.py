@@ -96,18 +96,20 @@ def test_a_group_that_is_refused_costs_only_the_one_that_is_to_blame(both: World
     store.verified(both)
 
 
-def test_a_group_of_known_forked_and_new_pushes_gives_each_its_own_answer(both: World) -> None:
-    known, gap, new = (Hand(both).signed_in("PAT") for _ in range(3))
-    for h in (known, gap, new):
+def test_a_group_of_known_forked_gapped_and_new_pushes_gives_each_its_own_answer(both: World) -> None:
+    known, fork, gap, new = (Hand(both).signed_in("PAT") for _ in range(4))
+    for h in (known, fork, gap, new):
         walked(h, None)
     told = known.told()
-    jobs = [job(known), job(gap), job(new)]
-    late = jobs[1].build
-    jobs[1].build = lambda end: late(end)[1:]
+    jobs = [job(known), job(fork), job(gap), job(new)]
+    jobs[1].prior = bytes(32)
+    late = jobs[2].build
+    jobs[2].build, jobs[2].prior = lambda end: late(end)[1:], unhash(gap.prior(2))
     both.services.pusher._commits._run(jobs)
-    assert isinstance(jobs[1].error, Problem) and jobs[1].error.code == "chain.gap"
+    assert isinstance(jobs[1].error, Problem) and jobs[1].error.code == "chain.fork"
     assert jobs[0].answer is not None and len(jobs[0].answer.outcomes) == len(told)
-    assert (statuses(both, known), statuses(both, gap), statuses(both, new)) == (["applied"] * 3, [], ["applied"] * 3)
+    assert statuses(both, known) == statuses(both, new) == ["applied"] * 3
+    assert (statuses(both, fork), statuses(both, gap)) == ([], ["held", "held"])
     store.verified(both)
 
 

@@ -78,25 +78,38 @@ def test_a_tag_that_is_foreign_or_typed_or_missing_is_marked(walker: tuple[Hand,
     assert marks(h) == plain("tag.none")
 
 
-def test_a_head_count_is_held_against_the_register_at_receipt(both: World, walker: tuple[Hand, str]) -> None:
+def test_a_head_count_is_held_against_the_register_of_its_moment(both: World, walker: tuple[Hand, str]) -> None:
+    """Who was moved between the count and its receipt makes no officer's count wrong."""
     h, round_ = walker
     for count, expected in ((2, []), (1, [DIFFERS]), (3, [DIFFERS]), (0, [DIFFERS])):
         h.visit(round_, "C1", cell=looked(count))
         assert marks(h) == expected, count
-    h.visit(round_, "C1", cell=looked(1))
+    both.clock.advance(60_000)
+    h.visit(round_, "C1", cell=looked(2))
+    before = h.device.now()
+    both.clock.advance(60_000)
     moved = both.desk("INT", Act("person", "change", both.ids["p1"], {"cell": both.ids["C2"]}, base=1))
     assert moved[0]["status"] == "applied"
     assert marks(h) == []
-    h.visit(round_, "C2", cell=looked(2))
-    assert marks(h) == []
+    both.clock.advance(60_000)
+    for code, now, then in (("C1", 1, 2), ("C2", 2, 1)):
+        for count, at, expected in (
+            (now, None, []),
+            (then, None, [DIFFERS]),
+            (then, before, []),
+            (now, before, [DIFFERS]),
+        ):
+            h.visit(round_, code, cell=looked(count), observed_at=at)
+            assert marks(h) == expected, (code, count, at)
     both.desk("INT", Act("person", "change", both.ids["p2"], {"cell": None, "state": "released"}, base=1))
+    both.clock.advance(1)
     h.visit(round_, "C1", cell=looked(0))
     assert marks(h) == []
 
 
 def test_a_head_count_counts_what_came_before_it_in_the_same_push(both: World) -> None:
     h = Hand(both).signed_in("INT")
-    h.write("person", "change", both.ids["p1"], {"cell": both.ids["C2"]}, base=1)
+    h.write("person", "change", both.ids["p1"], {"cell": both.ids["C2"]}, base=1, seen={"cell": both.ids["C1"]})
     h.signed_in("LEAD")
     round_, _ = h.open()
     h.visit(round_, "C1", cell=looked(1))
@@ -130,7 +143,7 @@ def test_a_cell_that_was_passed_by_is_marked(walker: tuple[Hand, str]) -> None:
 def test_a_stop_outside_the_round_s_ward_is_marked(walker: tuple[Hand, str]) -> None:
     h, round_ = walker
     h.visit(round_, "D1", cell=looked(1))
-    assert marks(h) == plain("place.outside_round")
+    assert marks(h) == plain("place.outside_round", "scope.outside")
     h.visit(round_, "C2", cell=looked(1))
     assert marks(h) == []
 
@@ -189,5 +202,6 @@ def test_marks_add_up(both: World) -> None:
     h.changes = {"anchor": h.anchor | {"size": 9_999}}
     h.visit(round_, "C1", observed_at=long_ago, tag=tag("K") | {"medium": "typed"}, cell=looked(9, "none", "unwell"))
     assert marks(h) == [
-        LATE, *plain("place.outside_round", "tag.foreign", "tag.typed"), DIFFERS, *plain("response.none", "anchor.unknown"),
+        LATE, *plain("place.outside_round", "tag.foreign", "tag.typed"),
+        DIFFERS, *plain("response.none", "scope.outside", "anchor.unknown"),
     ]  # fmt: skip

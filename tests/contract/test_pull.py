@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+import threading
 
 import orjson
 import pytest
@@ -14,6 +14,7 @@ from headless.terminal import Terminal
 from sync.local import Act
 from tests.support import store
 from tests.support.hand import Hand
+from tests.support.reader import Copy
 from tests.support.world import SECRET, World, looked, tag
 
 IN_W = {"W", "C1", "C2", "K", "p1", "p2", "p3"}
@@ -24,38 +25,6 @@ SCOPES = {
     "PAT2": IN_V,
     "ADM": set(),
 }
-
-
-class Copy:
-    """What a reader holds who keeps to the protocol: rows by id, cursors by partition."""
-
-    def __init__(self, hand: Hand) -> None:
-        self.hand = hand
-        self.rows: dict[str, dict[str, Any]] = {}
-        self.cursors: dict[str, int] = {}
-        self.gone: list[str] = []
-
-    def page(self, limit: int) -> bool:
-        """Pulls one page; whether there is more."""
-        page = self.hand.pull(self.cursors, limit)
-        assert sum(len(part["rows"]) for part in page["partitions"]) <= limit
-        for part in page["partitions"]:
-            assert part["cursor"] > self.cursors.get(part["partition"], 0)
-            assert [row["seq"] for row in part["rows"]] == sorted(row["seq"] for row in part["rows"])
-            assert all(self.cursors.get(part["partition"], 0) < row["seq"] <= part["cursor"] for row in part["rows"])
-            self.rows |= {row["id"]: row for row in part["rows"]}
-            self.cursors[part["partition"]] = part["cursor"]
-        for name in page["gone"]:
-            del self.cursors[name]
-            self.rows = {key: row for key, row in self.rows.items() if row["partition"] != name}
-        self.gone += page["gone"]
-        return bool(page["more"])
-
-    def pull(self, limit: int = 500) -> Copy:
-        """Pulls until there is no more."""
-        while self.page(limit):
-            pass
-        return self
 
 
 def held(world: World, terminal: Terminal, name: str) -> set[str]:
@@ -105,7 +74,7 @@ def test_small_pages_give_what_one_large_one_does_while_others_write(both: World
     for at in range(9):
         writer.visit(round_, ("K", "C1", "C2")[at % 3])
     writer.told()
-    copy, pages = Copy(Hand(both).signed_in("DISC")), 0
+    copy, pages = Copy.of(both, "DISC"), 0
     while copy.page(limit):
         pages += 1
         if pages % 3 == 1 and pages < 10:
@@ -117,7 +86,7 @@ def test_small_pages_give_what_one_large_one_does_while_others_write(both: World
             writer.close_round(round_, after=[opened])
             writer.told(writer.n, writer.n)
     copy.pull(limit)
-    fresh = Copy(Hand(both).signed_in("DISC")).pull()
+    fresh = Copy.of(both, "DISC").pull()
     assert copy.rows == fresh.rows and len(fresh.rows) > 17
     assert copy.cursors == fresh.cursors
     bodies = {row.id: row.body for row in store.rows(both, tables.records)}
@@ -126,7 +95,7 @@ def test_small_pages_give_what_one_large_one_does_while_others_write(both: World
 
 def test_a_page_that_ends_on_a_partition_s_last_row_says_rightly_whether_there_is_more(both: World) -> None:
     for limit in range(1, 9):
-        copy, told = Copy(Hand(both).signed_in("PAT")), []
+        copy, told = Copy.of(both, "PAT"), []
         while True:
             before = len(copy.rows)
             told.append(copy.page(limit))
@@ -143,7 +112,7 @@ def test_a_page_that_holds_just_the_rest_of_a_partition_is_the_last(both: World)
     for _ in range(5):
         writer.visit(round_, "K")
     writer.told()
-    copy = Copy(Hand(both).signed_in("DISC")).pull()
+    copy = Copy.of(both, "DISC").pull()
     for _ in range(3):
         writer.visit(round_, "K")
     newest = writer.told(7)[-1]["seq"]
@@ -158,7 +127,7 @@ def test_a_page_that_holds_just_the_rest_of_a_partition_is_the_last(both: World)
 
 
 def test_what_is_new_comes_once(both: World) -> None:
-    copy = Copy(Hand(both).signed_in("PAT")).pull()
+    copy = Copy.of(both, "PAT").pull()
     page = copy.hand.pull(copy.cursors)
     assert (page["partitions"], page["gone"], page["more"]) == ([], [], False)
     both.desk("ADM", Act("place", "change", both.ids["K"], {"name": "新名"}, base=1))
@@ -172,7 +141,7 @@ def test_what_is_new_comes_once_in_partitions_that_are_held_up_to_different_numb
     for code in ("K", "C1", "K", "C1", "C2"):
         writer.visit(round_, code)
     writer.told()
-    copy = Copy(Hand(both).signed_in("DISC")).pull()
+    copy = Copy.of(both, "DISC").pull()
     ends = {copy.cursors[f"place/{both.ids[code]}/base"] for code in ("K", "C1", "C2")}
     assert len(ends) == 3
     before = writer.n
@@ -185,7 +154,7 @@ def test_what_is_new_comes_once_in_partitions_that_are_held_up_to_different_numb
 
 
 def test_who_moves_to_another_cell_leaves_one_officer_and_reaches_the_other(both: World) -> None:
-    left, reached = Copy(Hand(both).signed_in("PAT")).pull(), Copy(Hand(both).signed_in("PAT2")).pull()
+    left, reached = Copy.of(both, "PAT").pull(), Copy.of(both, "PAT2").pull()
     p1 = both.ids["p1"]
     assert p1 in left.rows and p1 not in reached.rows
     moved = both.desk("INT", Act("person", "change", p1, {"cell": both.ids["D1"]}, base=1))
@@ -199,21 +168,10 @@ def test_who_moves_to_another_cell_leaves_one_officer_and_reaches_the_other(both
 
 
 def test_who_moves_within_the_ward_stays(both: World) -> None:
-    copy = Copy(Hand(both).signed_in("PAT")).pull()
+    copy = Copy.of(both, "PAT").pull()
     both.desk("INT", Act("person", "change", both.ids["p1"], {"cell": both.ids["C2"]}, base=1))
     assert copy.pull().rows[both.ids["p1"]]["doc"]["cell"] == both.ids["C2"]
     assert copy.gone == []
-
-
-def test_an_assignment_brings_the_old_rows_and_its_end_takes_them(both: World) -> None:
-    copy = Copy(Hand(both).signed_in("PAT")).pull()
-    given = {"facility": "TEST", "officer": both.ids["PAT2"], "place": both.ids["V"]}
-    store.alter(both, tables.assignments, given, officer=both.ids["PAT"])
-    assert {both.ids[name] for name in IN_W | IN_V} == set(copy.pull().rows)
-    both.clock.advance(1000)
-    store.alter(both, tables.assignments, given | {"officer": both.ids["PAT"]}, until=both.clock.now())
-    assert {both.ids[name] for name in IN_W} == set(copy.pull().rows)
-    assert len(copy.gone) == len(IN_V)
 
 
 def test_partitions_out_of_scope_are_gone_whether_they_were_held_or_not(both: World) -> None:
@@ -224,14 +182,14 @@ def test_partitions_out_of_scope_are_gone_whether_they_were_held_or_not(both: Wo
     assert foreign not in [part["partition"] for part in page["partitions"]]
 
 
-def test_a_cursor_beyond_the_server_s_brings_nothing_and_stops_nothing(both: World) -> None:
-    """As after a restore of the server: the answer says how far the server is, so that it shows."""
-    h = Hand(both).signed_in("PAT")
-    beyond = {f"place/{both.ids[code]}/base": 2**53 - 1 for code in ("W", "C1", "C2", "K")}
-    page = h.pull(beyond)
-    assert page["at"] == store.one(both, tables.facilities).seq < 2**53 - 1
-    assert {part["partition"].split("/")[0] for part in page["partitions"]} == {"person"}
-    assert (page["gone"], page["more"]) == ([], False)
+def test_a_cursor_beyond_the_server_s_begins_anew(both: World) -> None:
+    """Nobody can hold what was never given: whoever says so has it from elsewhere."""
+    copy = Copy.of(both, "PAT").pull()
+    rows = dict(copy.rows)
+    beyond = [f"place/{both.ids[code]}/base" for code in ("W", "C1", "C2", "K")]
+    copy.cursors |= dict.fromkeys(beyond[:2], 2**53 - 1) | dict.fromkeys(beyond[2:], copy.hand.pull()["at"] + 1)
+    assert sorted(copy.pull().resets) == sorted(beyond)
+    assert copy.rows == rows and copy.gone == []
 
 
 def test_a_pull_says_where_the_facility_stands(both: World) -> None:
@@ -243,11 +201,67 @@ def test_a_pull_says_where_the_facility_stands(both: World) -> None:
     assert h.anchor["size"] == state.size
 
 
+def test_another_epoch_begins_every_partition_anew_at_once(both: World) -> None:
+    """He takes the new epoch with the first page: no cursor of the old one may outlive it, wherever the page ends."""
+    copy = Copy.of(both, "PAT").pull()
+    rows, held = dict(copy.rows), set(copy.cursors)
+    copy.cursors |= {name: cursor + 1000 for name, cursor in copy.cursors.items()}
+    copy.rows["from the old epoch"] = {**copy.rows[both.ids["W"]], "id": "from the old epoch"}
+    copy.epoch = 7
+    assert copy.page(2)
+    assert set(copy.resets) == held and len(copy.rows) == 2
+    assert copy.pull(2).rows == rows
+    assert len(copy.resets) == len(held), "a partition was thrown away twice"
+
+
+def test_a_partition_that_is_empty_in_this_epoch_is_thrown_away_too(both: World) -> None:
+    h = Hand(both).signed_in("LEAD")
+    nothing = f"person/{both.ids['p1']}/case"
+    body = {"partitions": {nothing: 40}, "limit": 500, "epoch": 2}
+    page = h.wire.ask(h.key, "POST", "/v1/sync/pull", body, h.token)
+    (part,) = [each for each in page["partitions"] if each["partition"] == nothing]
+    assert part == {"partition": nothing, "cursor": 0, "present": 0, "digest": "A" * 43, "reset": True, "rows": []}
+
+
+def test_two_who_pull_beside_a_writer_never_see_half_a_commit(both: World) -> None:
+    """A batch makes a round and its stops in several partitions: a page has all of it or nothing."""
+    errors: list[BaseException] = []
+    over = threading.Event()
+    readers = [Copy.of(both, name) for name in ("DISC", "LEAD")]
+
+    def read(copy: Copy) -> None:
+        try:
+            while not over.is_set():
+                copy.pull()
+                seen = {row["doc"].get("round") for row in copy.rows.values() if row["kind"] == "patrol.visit"}
+                assert seen <= copy.rows.keys()
+        except BaseException as error:  # noqa: BLE001 - it is raised in the test's own thread
+            errors.append(error)
+
+    threads = [threading.Thread(target=read, args=(copy,)) for copy in readers]
+    for thread in threads:
+        thread.start()
+    writer = Hand(both).signed_in("PAT")
+    for _ in range(12):
+        first = writer.n + 1
+        round_, _ = writer.open()
+        for code in ("C1", "C2", "K"):
+            writer.visit(round_, code)
+        writer.told(first)
+    over.set()
+    for thread in threads:
+        thread.join(60)
+    assert not errors, errors
+    for copy, name in zip(readers, ("DISC", "LEAD"), strict=True):
+        assert copy.pull().rows == Copy.of(both, name).pull().rows
+
+
 def test_an_edit_that_waits_on_the_terminal_survives_the_row_s_removal(both: World) -> None:
     terminal = both.terminal("PAT")
     terminal.pull()
     round_ = patrol.open_round(terminal, both.ids["W"])
-    patrol.visit(terminal, round_, both.ids["C1"], tag=tag("C1"), cell=looked(1), note=None)
+    patrol.visit(terminal, round_, both.ids["C1"], tag=tag("C1"), cell=looked(2), note=None)
+    both.clock.advance(60_000)
     both.desk("INT", Act("person", "change", both.ids["p1"], {"cell": both.ids["D1"]}, base=1))
     assert terminal.pull().gone == [f"person/{both.ids['p1']}/base"]
     assert len(terminal.waiting()) == 2

@@ -152,16 +152,16 @@ def test_two_facilities_do_not_see_each_other(both: World, apart: Hand) -> None:
     apart.write("place", "create", ward, place(), op=same_op)
     apart.write("place", "create", both.ids["W"], place(name="同号"))
     apart.write("place", "create", uuid7(), place(type="cell", parent=both.ids["V"]))
-    apart.write("place", "change", both.ids["C1"], {"name": "越界"}, base=1)
+    apart.write("place", "change", both.ids["C1"], {"name": "越界"}, base=1, seen={"name": "处所C1"})
     apart.write("place", "create", uuid7(), place(), after=[here.write("no.kind", "x", uuid7(), {})])
     told_here, told_apart = here.told(), apart.told()
     assert [said(outcome)[:2] for outcome in told_here] == [("applied", None), ("rejected", "kind.unknown")]
     assert [said(outcome)[:2] for outcome in told_apart] == [
         ("applied", None),
         ("applied", None),
-        ("rejected", "reference.unknown"),
-        ("rejected", "record.unknown"),
-        ("rejected", "dependency.unknown"),
+        ("held", "operation.held"),
+        ("held", "operation.held"),
+        ("held", "operation.held"),
     ]
     page = apart.signed_in("LEAD").pull()
     assert {row["id"] for part in page["partitions"] for row in part["rows"]} == {ward, both.ids["W"]}
@@ -199,4 +199,4 @@ def test_heads_of_two_facilities_are_told_apart(both: World, apart: Hand) -> Non
     head = apart.pull()["head"]
     apart.hear(head)  # fails for a head that speaks of another facility
     apart.write("patrol.round", "open", uuid7(), {"area": both.ids["W"], "companions": []})
-    assert said(apart.told()[0])[1] == "reference.unknown"
+    assert apart.told()[0]["missing"] == [{"record": both.ids["W"]}]

@@ -1,11 +1,10 @@
-"""The chain under a bad line: answers lost, batches cut anew, gaps, forks, and the same push from two sides at once."""
+"""The chain under a bad line: answers lost, batches cut anew, and the same push from two sides at once."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from copy import copy
 from dataclasses import replace
 from threading import Barrier
 from typing import Any
@@ -16,7 +15,7 @@ import pytest
 
 from backend.storage import tables
 from headless import Offline, patrol
-from headless.chain import frames, uuid7
+from headless.chain import frames
 from tests.support import hand, store
 from tests.support.hand import Hand
 from tests.support.world import World, looked, tag
@@ -36,11 +35,6 @@ def walked(h: Hand, stops: int = 2) -> None:
     for _ in range(stops):
         h.visit(round_, "K")
     h.close_round(round_, after=[opened])
-
-
-def code(response: httpx.Response) -> tuple[int, str]:
-    assert response.headers["Content-Type"] == "application/problem+json"
-    return response.status_code, response.json()["code"]
 
 
 def test_a_round_on_foot_arrives_whole(shared: World) -> None:
@@ -102,52 +96,6 @@ def test_a_batch_cut_differently_the_second_time_applies_only_what_is_new(shared
     assert len(kept) == 6 and store.verified(shared).operations == len(store.rows(shared, tables.operations))
 
 
-def test_a_gap_tells_where_to_go_on_and_nothing_is_applied(shared: World) -> None:
-    h = Hand(shared).signed_in("PAT")
-    walked(h)
-    h.told(1, 1)
-    before = everything(shared)
-    refused = h.push(3, 4)
-    assert code(refused) == (409, "chain.gap")
-    assert refused.json()["detail"] == {"next": 2}
-    assert everything(shared) == before
-    assert [outcome["status"] for outcome in h.told(2, 4)] == ["applied"] * 3
-
-
-def test_other_bytes_under_a_known_number_are_a_fork(shared: World) -> None:
-    h = Hand(shared).signed_in("PAT")
-    walked(h)
-    h.told(1, 3)
-    before = everything(shared)
-    clone = replace_from(h, 2)
-    for first, last in ((2, 2), (1, 3), (2, clone.n)):
-        refused = clone.push(first, last)
-        assert code(refused) == (409, "chain.fork")
-        assert refused.json()["detail"] == {"n": 2}
-    assert everything(shared) == before
-    assert [outcome["status"] for outcome in h.told(4, 4)] == ["applied"]
-
-
-def test_a_new_number_on_another_past_is_a_fork(shared: World) -> None:
-    h = Hand(shared).signed_in("PAT")
-    walked(h)
-    h.told(1, 2)
-    before = everything(shared)
-    clone = replace_from(h, 2)
-    assert code(clone.push(3, clone.n)) == (409, "chain.fork")
-    assert code(h.push(3, 4, incarnation=2)) == (409, "chain.fork")
-    assert code(replace_from(h, 1).push(1, 1)) == (409, "chain.fork")
-    assert everything(shared) == before
-
-
-def replace_from(h: Hand, n: int) -> Hand:
-    """The same terminal restored from a copy: from number ``n`` on its chain has other operations."""
-    clone = copy(h)
-    clone.frames = h.frames[: n - 1]
-    walked(clone)
-    return clone
-
-
 def until(true: Callable[[], bool]) -> None:
     """Waits for something that another thread does."""
     end = time.monotonic() + 20
@@ -165,7 +113,7 @@ def test_the_same_push_at_once_from_several_sides_has_one_effect(shared: World, 
     with mock.patch("sync.commit._log") as log, ThreadPoolExecutor(copies) as pool:
         with commits._turns["TEST"]:
             sent = [pool.submit(h.push) for _ in range(copies)]
-            until(lambda: len(commits._waiting["TEST"]) == copies)
+            until(lambda: len(commits._queue._waiting["TEST"]) == copies)
         answers = [hand.outcomes(each.result()) for each in sent]
     assert not log.exception.called, "it was the database that told them apart"
     kept = store.rows(shared, tables.operations, terminal=h.terminal)
@@ -205,7 +153,7 @@ def test_terminals_that_push_together_all_get_their_own_outcomes(shared: World) 
     with ThreadPoolExecutor(4) as pool:
         with commits._turns["TEST"]:
             sent = [pool.submit(h.told) for h in hands]
-            until(lambda: len(commits._waiting["TEST"]) == 4)
+            until(lambda: len(commits._queue._waiting["TEST"]) == 4)
         answers = [each.result() for each in sent]
     assert len(store.rows(shared, tables.tree_heads)) == heads + 1, "one transaction and one head for all of them"
     for h, told in zip(hands, answers, strict=True):
@@ -261,14 +209,3 @@ def test_order_rises_though_the_server_s_clock_steps_back(both: World) -> None:
     received = [row["received_at"] for row in rows]
     assert received != sorted(received)
     store.verified(both)
-
-
-def test_a_number_that_nobody_asked_for_makes_no_record(shared: World) -> None:
-    """Whatever a chain refuses leaves no trace of a record: neither fork nor gap was half applied."""
-    h = Hand(shared).signed_in("PAT")
-    h.open()
-    h.write("patrol.round", "open", record := uuid7(), {"area": shared.ids["W"], "companions": []})
-    assert code(h.push(2, 2)) == (409, "chain.gap")
-    assert store.rows(shared, tables.records, id=record) == []
-    assert [outcome["status"] for outcome in h.told()] == ["applied"] * 2
-    assert len(store.rows(shared, tables.records, id=record)) == 1

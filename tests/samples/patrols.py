@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.samples import Sample, Stage, Wrong, but
+from tests.samples import Doc, Sample, Stage, Wrong, but
 from tests.support.world import looked, tag
 
 
 def _open(stage: Stage) -> dict[str, Any]:
     return {"area": stage.id("W"), "companions": [stage.id("AUX")]}
+
+
+def _opened(stage: Stage, _doc: Doc, fields: dict[str, Any]) -> Doc:
+    return {**fields, "opened_at": stage.now(), "result": None, "reason": None, "visits": None}
 
 
 def _close(_stage: Stage) -> dict[str, Any]:
@@ -28,11 +32,17 @@ ROUND = Sample(
     reader="DISC",
     outsider="PAT2",
     verbs={"open": _open, "close": _close},
-    doc=lambda stage: _open(stage) | _close(stage) | {"opened_at": stage.began},
+    makes={"open": _opened},
     wrong=(
         _area("a round through a cell", "C1"),
         _area("a round through a person", "p1"),
-        _area("a round through nothing", "PAT"),
+        Wrong(
+            "a round through nothing",
+            "open",
+            lambda stage: _open(stage) | {"area": stage.id("PAT")},
+            "operation.held",
+            None,
+        ),
         Wrong("an area that is no id", "open", but(_open, area="W"), "field.invalid", "fields.area"),
         Wrong("an area that is null", "open", but(_open, area=None), "field.invalid", "fields.area"),
         Wrong("companions by name", "open", but(_open, companions=["王"]), "field.invalid", "fields.companions.0"),
@@ -82,7 +92,6 @@ VISIT = Sample(
     outsider="PAT2",
     first=_needs_round,
     verbs={"record": _stop},
-    doc=_stop,
     wrong=(
         _in_cell("fewer than nobody", "headcount", -1),
         _in_cell("more than a cell holds", "headcount", 201),
@@ -93,7 +102,8 @@ VISIT = Sample(
         _of_tag("a tag without an id", "uid", ""),
         _of_tag("a tag that was smelt", "medium", "nose"),
         _of_tag("a counter beyond three bytes", "counter", 2**24),
-        _refers("a stop on no round", "round", "PAT"),
+        Wrong("a stop on no round", "record", lambda stage: _stop(stage) | {"round": stage.id("PAT")},
+              "operation.held", None),
         _refers("a stop on a place", "round", "W"),
         _refers("a stop at a person", "place", "p1"),
         _refers("a stop at a round", "place", "round"),

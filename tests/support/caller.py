@@ -9,11 +9,12 @@ from typing import Any
 import orjson
 from werkzeug.test import TestResponse
 
+from backend.identity import terminals
 from backend.kernel.problems import CATALOGUE
 from headless import proof
 from headless.chain import frames
 from tests.support.hand import FRAMES, Hand
-from tests.support.world import SECRET, World
+from tests.support.world import FACILITY, SECRET, World
 
 HOST = "http://localhost"
 NOBODY = "nobody"
@@ -42,6 +43,7 @@ class Caller:
     key: proof.Key = field(default_factory=lambda: proof.Key(proof.new_key()))
     token: str | None = None
     nonce: str | None = None
+    terminal: str = ""
 
     @classmethod
     def of(cls, world: World, name: str) -> Caller:
@@ -49,7 +51,7 @@ class Caller:
         hand = Hand(world)
         if name != NOBODY:
             hand.signed_in(name)
-        return cls(world, hand.key, getattr(hand, "token", None), world.services.nonces.fresh())
+        return cls(world, hand.key, getattr(hand, "token", None), world.services.nonces.fresh(), hand.terminal)
 
     def dpop(self, method: str, path: str, **claims: Any) -> str:
         """A right proof for the request, but for the claims given."""
@@ -74,6 +76,12 @@ class Caller:
         with self.world.app.test_client() as client:
             return client.open(path, method=method, data=data, headers=given, **(options | more))
 
+    def next_incarnation(self) -> dict[str, Any]:
+        """The body of a right request for the next incarnation of this terminal."""
+        key = proof.Key(proof.new_key())
+        claims = {"terminal": self.terminal, "thumbprint": proof.thumbprint(key.jwk)}
+        return {"jwk": key.jwk, "proof": key._sign(claims, {"typ": "roundsman-key+jwt"}), "reason": "restored"}
+
     def sign_in(self, number: str, secret: str = SECRET) -> TestResponse:
         """A request to sign in."""
         return self.ask("POST", "/v1/sessions", {"number": number, "secret": secret})
@@ -85,6 +93,15 @@ def push_of(world: World, name: str = "PAT") -> tuple[bytes, dict[str, str]]:
     hand.open()
     headers = {"Roundsman-Proof": hand.key.push(hand.claims()), "Content-Type": FRAMES}
     return frames(hand.frames), headers
+
+
+def evacuation_of(world: World) -> tuple[bytes, dict[str, str]]:
+    """Body and headers of a right evacuation of one round."""
+    hand = Hand(world).signed_in("PAT")
+    hand.open()
+    terminals.revoke(world.services.door, FACILITY, hand.terminal, "test")
+    signed = hand.key._sign(hand.claims(), {"typ": "roundsman-evacuation+jwt", "kid": hand.terminal})
+    return frames(hand.frames), {"Roundsman-Proof": signed, "Content-Type": FRAMES}
 
 
 def moment(world: World) -> datetime:

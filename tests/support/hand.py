@@ -16,15 +16,16 @@ from headless.wire import Wire
 from tests.support.world import SECRET, TAGS, Device, World, looked, tag
 
 PUSH = "http://localhost/v1/sync/push"
+EVACUATE = "http://localhost/v1/sync/evacuate"
 FRAMES = "application/vnd.roundsman.frames"
 Frames = list[tuple[int, str, bytes]]
 
 
-def send(world: World, signed: str | None, body: bytes) -> httpx.Response:
+def send(world: World, signed: str | None, body: bytes, to: str = PUSH) -> httpx.Response:
     """Posts a push, well formed or not."""
     headers = {"Content-Type": FRAMES} | ({} if signed is None else {"Roundsman-Proof": signed})
     with httpx.Client(transport=world.transport()) as client:
-        return client.post(PUSH, headers=headers, content=body)
+        return client.post(to, headers=headers, content=body)
 
 
 def outcomes(response: httpx.Response) -> bytes:
@@ -65,12 +66,15 @@ class Hand:
     frames: Frames = field(default_factory=list)
     changes: dict[str, Any] = field(default_factory=dict)
     """What every operation says instead of what it should."""
+    incarnation: int = 1
+    asset: str | None = None
 
     def __post_init__(self) -> None:
         self.device = Device(self.world.clock)
         self.key = proof.Key(proof.new_key())
         self.wire = Wire("http://localhost", self.device, self.world.transport())
         body = {"code": self.code or self.world.code(), "label": "by hand", "jwk": self.key.jwk}
+        body |= {} if self.asset is None else {"asset": self.asset}
         answer = self.wire.ask(self.key, "POST", "/v1/terminals", body)
         self.facility, self.terminal = answer["facility"]["id"], answer["terminal"]
         self.genesis, self.server_key = answer["genesis"], answer["server_key"]
@@ -102,7 +106,7 @@ class Hand:
         return {
             "op": chain.uuid7(),
             "terminal": self.terminal,
-            "incarnation": 1,
+            "incarnation": self.incarnation,
             "n": self.n + 1,
             "kind": kind,
             "schema": 1,
@@ -143,7 +147,7 @@ class Hand:
         return {
             "facility": self.facility,
             "terminal": self.terminal,
-            "incarnation": 1,
+            "incarnation": self.incarnation,
             "first": first,
             "count": last - first + 1,
             "prior": self.prior(first),
@@ -155,6 +159,31 @@ class Hand:
         """Sends these numbers; ``other`` claims replace what the proof should say."""
         claims = self.claims(first, last) | other
         return send(self.world, self.key.push(claims), chain.frames(self.frames[first - 1 : last]))
+
+    def evacuate(self, first: int = 1, last: int | None = None, /, **other: Any) -> httpx.Response:
+        """Hands in these numbers as a revoked terminal does."""
+        claims = self.claims(first, last) | other
+        signed = self.key._sign(claims, {"typ": "roundsman-evacuation+jwt", "kid": self.terminal})
+        return send(self.world, signed, chain.frames(self.frames[first - 1 : last]), EVACUATE)
+
+    def fetch(self, *numbers: int, incarnation: int | None = None) -> dict[str, Any]:
+        """The stored outcomes of these numbers, with where the chain stands."""
+        body = {"incarnation": self.incarnation if incarnation is None else incarnation, "numbers": list(numbers)}
+        return self.wire.ask(self.key, "POST", "/v1/sync/outcomes", body)
+
+    def ask_next(self, key: proof.Key, reason: str = "fork", **other: Any) -> dict[str, Any]:
+        """Asks for the next incarnation for a key; ``other`` claims replace what that key's proof should say."""
+        claims = {"terminal": self.terminal, "thumbprint": proof.thumbprint(key.jwk)} | other
+        body = {"jwk": key.jwk, "proof": key._sign(claims, {"typ": "roundsman-key+jwt"}), "reason": reason}
+        return self.wire.ask(self.key, "POST", "/v1/terminals/incarnations", body)
+
+    def begin_again(self, reason: str = "fork") -> Frames:
+        """Takes the next incarnation with a new key; returns the frames of the one that ended."""
+        key = proof.Key(proof.new_key())
+        answer = self.ask_next(key, reason)
+        self.incarnation, self.genesis, self.key = answer["incarnation"], answer["genesis"], key
+        before, self.frames = self.frames, []
+        return before
 
     def told(self, first: int = 1, last: int | None = None) -> list[dict[str, Any]]:
         """Sends these numbers; returns their outcomes."""

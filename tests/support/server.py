@@ -15,13 +15,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import httpx
 
 from bench.process import free_port, tree
-from tools.serve import command
+from tools.serve import STREAMS, command
 
 ROOT = Path(__file__).resolve().parents[2]
 _RESPAWN = "--respawn-failed-workers"
@@ -53,21 +53,31 @@ def flask(data: Path, database: str | None, *words: str) -> subprocess.Popen[str
 
 
 class Server:
-    """One server over a data folder. ``log`` is what it said, all its lives together."""
+    """One server over a data folder. ``log`` is what it said, all its lives together; ``more``: settings of its own."""
 
-    def __init__(self, data: Path, database: str | None = None, *, processes: int = 1) -> None:
+    def __init__(
+        self,
+        data: Path,
+        database: str | None = None,
+        *,
+        processes: int = 1,
+        streams: int = STREAMS,
+        more: Mapping[str, str] | None = None,
+    ) -> None:
         self.data = data
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = data.with_name(f"{data.name}-{self.port}.log")
         self._database = database
         self._processes = processes
+        self._streams = streams
+        self._more = dict(more or {})
         self._process: subprocess.Popen[bytes] | None = None
 
     def launch(self, failpoint: str | None = None) -> None:
         """Begins to start; armed with ``name:count`` if a failpoint is given."""
-        line = command(self.port, processes=self._processes)
-        more = {}
+        line = command(self.port, processes=self._processes, streams=self._streams)
+        more = dict(self._more)
         if failpoint is not None:
             line.remove(_RESPAWN)
             more["ROUNDSMAN_FAILPOINT"] = failpoint

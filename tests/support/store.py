@@ -43,3 +43,9 @@ def alter(world: World, table: Table, where: dict[str, Any], **values: Any) -> N
 def verified(world: World, facility: str = FACILITY) -> Verified:
     """Verifies the whole log against the whole store. Raises Broken."""
     return verify(world.services.store, facility, load_jwk(world.services.keyring.head.jwk), None)
+
+
+def first_operation(world: World, facility: str = FACILITY) -> Any:
+    """The first operation of a facility's own terminal, the server."""
+    server = one(world, tables.facilities, facility=facility).server
+    return one(world, tables.operations, facility=facility, terminal=server, n=1)

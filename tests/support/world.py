@@ -103,12 +103,17 @@ class World:
     def close(self) -> None:
         for terminal in self._terminals:
             terminal.close()
+        self.services.hub.close()
         self.services.store.close()
 
 
 def opened(folder: Path, database: str | None = None, ids: dict[str, str] | None = None) -> World:
     """The installation in a folder, made if there is none yet; ``ids`` when its facility is in it already."""
-    environ = {"ROUNDSMAN_DATA": str(folder / "data"), "ROUNDSMAN_LOG_LEVEL": "ERROR"}
+    environ = {
+        "ROUNDSMAN_DATA": str(folder / "data"),
+        "ROUNDSMAN_LOG_LEVEL": "ERROR",
+        "ROUNDSMAN_HEARTBEAT_SECONDS": "1",
+    }
     settings = Settings.read(environ | ({"ROUNDSMAN_DATABASE": database} if database else {}))
     clock = ManualClock(START)
     return World(create_app(settings, clock), clock, folder, settings, dict(ids or {}))

@@ -25,6 +25,7 @@ SCHEMAS: dict[str, type[ma.Schema]] = {
 FORMED = [
     "019aa1f0-7c00-7000-8000-000000000001", "ffffffff-ffff-7fff-bfff-ffffffffffff", "0b2fbb34-7a4d-4a53-9a7c-5d2f0d3c1e11",
     "04AA000000000001", "04AABBCC", "A" * 43, "_-" * 21 + "0",
+    "2026-11-22T03:14:15.123Z", "1990-02", "2001-12-31",
 ]  # fmt: skip
 """Texts of the forms that schemas ask for by a regular expression."""
 
@@ -45,11 +46,13 @@ def valid(field: fields.Field[Any]) -> st.SearchStrategy[Any]:
     if isinstance(field, fields.Nested):
         made = documents(field.schema)
     elif isinstance(field, fields.List):
-        made = st.lists(valid(field.inner), max_size=min(3, rules[validate.Length].max))
+        low, high = rules[validate.Length].min or 0, rules[validate.Length].max
+        made = st.lists(valid(field.inner), min_size=low, max_size=min(low + 3, high))
     elif isinstance(field, fields.Integer):
         made = st.integers(rules[validate.Range].min, rules[validate.Range].max)
     elif isinstance(field, fields.Dict):
-        made = st.dictionaries(plain, plain, max_size=2)
+        low = rules[validate.Length].min if validate.Length in rules else 0
+        made = st.dictionaries(plain, plain, min_size=low, max_size=low + 2)
     elif validate.OneOf in rules:
         made = st.sampled_from(rules[validate.OneOf].choices)
     elif validate.Regexp in rules:
@@ -77,7 +80,7 @@ def example(field: fields.Field[Any]) -> Any:
     if isinstance(field, fields.Integer):
         return rules[validate.Range].min
     if isinstance(field, fields.Dict):
-        return {}
+        return {"a": "b"}
     if validate.OneOf in rules:
         return rules[validate.OneOf].choices[0]
     if validate.Regexp in rules:
@@ -146,7 +149,7 @@ def test_fast_and_slow_agree_on_what_is_spoilt_in_any_place_and_way(name: str) -
     right = document(SCHEMAS[name]())
     assert agree(SCHEMAS[name], right)
     accepted = [agree(SCHEMAS[name], each) for each in spoilt(right)]
-    assert accepted.count(False) > 100 and accepted.count(True) > 0
+    assert accepted.count(False) > 50 and accepted.count(True) > 0
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
@@ -169,7 +172,7 @@ def test_fast_and_slow_agree_where_a_field_has_several_rules() -> None:
     right = {"word": "cell", "number": 1, "exact": "m", "least": "cell", "flags": ["m"]}
     assert agree(Ruled, right)
     accepted = [agree(Ruled, each) for each in spoilt(right)]
-    assert accepted.count(False) > 100 and accepted.count(True) > 0
+    assert accepted.count(False) > 50 and accepted.count(True) > 0
 
 
 def test_what_cannot_be_compiled_is_left_to_marshmallow() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.kernel.clock import ManualClock, SystemClock, from_text, to_text
+from backend.kernel.clock import FARTHEST_STEP_MS, ManualClock, RisingClock, SystemClock, from_text, to_text
 from headless.chain import rfc3339
 from tests.support.chance import tries
 
@@ -65,3 +65,22 @@ def test_clocks_show_milliseconds() -> None:
     assert clock.now() == -2
     clock.set(9)
     assert clock.now() == 9
+
+
+def test_a_server_s_clock_waits_when_the_machine_s_is_set_back() -> None:
+    machine = ManualClock(1_000_000_000)
+    clock = RisingClock(machine)
+    assert clock.now() == 1_000_000_000
+    machine.advance(-60_000)
+    assert clock.now() == 1_000_000_000
+    machine.advance(60_001)
+    assert clock.now() == 1_000_000_001
+    assert RisingClock(machine, 1_000_500_000).now() == 1_000_500_000, "nor over a restart"
+
+
+def test_a_clock_that_was_wrong_by_more_than_a_day_is_followed_back() -> None:
+    machine = ManualClock(100 * FARTHEST_STEP_MS)
+    clock = RisingClock(machine)
+    clock.now()
+    machine.advance(-FARTHEST_STEP_MS - 1)
+    assert clock.now() == 99 * FARTHEST_STEP_MS - 1

@@ -24,7 +24,8 @@ from backend.kernel.ids import b64, uuid7
 from backend.kernel.kind import Head, Kind, Verb
 from backend.records.registry import kinds
 from sync.accept import Acceptance, Operation
-from sync.plan import Origin, Planner, Rows
+from sync.ledger import Origin, Rows
+from sync.plan import Planner
 from sync.state import State
 from tests.support.chance import tries
 
@@ -48,7 +49,7 @@ def known() -> State:
         CELL: head(CELL, {"type": "cell", "tags": ["04"]}, WARD),
     }
     sessions = {SESSION: Session(SESSION, officer, TERMINAL, NOW, NOW + 1, None)}
-    return State(sessions, heads, {}, {(1, 9): (ROOT, NOW - 5)}, Register({CELL: 2}))
+    return State(sessions, heads, {}, {(1, 9): (b64(ROOT), NOW - 5)}, Register({CELL: 2}))
 
 
 def said(n: int, kind: str, verb: str, record: str, fields: dict[str, Any], **other: Any) -> dict[str, Any]:
@@ -92,7 +93,7 @@ BATCH: list[Any] = [
          signoff={"method": "session", "evidence": [], "challenge": None}, after=[OPS[1]]),
     visit(7, op=OPS[2]),
 ]  # fmt: skip
-STATUSES = ["applied", "applied", "applied", "quarantined", "rejected", "applied", "rejected"]
+STATUSES = ["applied", "applied", "applied", "quarantined", "held", "applied", "rejected"]
 
 
 def operations(of: Acceptance | None = None) -> list[Operation]:
@@ -107,7 +108,7 @@ def operations(of: Acceptance | None = None) -> list[Operation]:
 
 def planned(*cuts: int) -> tuple[list[bytes], Rows]:
     """The batch's outcomes and rows, taken in pieces that end at the cuts."""
-    planner, outcomes, batch = Planner("TEST", known(), 40, 100, NOW), [], operations()
+    planner, outcomes, batch = Planner("TEST", known(), 40, 100, 1, NOW), [], operations()
     for begin, end in zip((0, *cuts), (*cuts, len(batch)), strict=True):
         outcomes += planner.take(ORIGIN, batch[begin:end])
     return outcomes, planner.finish()
@@ -117,7 +118,10 @@ def test_the_batch_is_worth_planning() -> None:
     outcomes, rows = planned()
     assert [orjson.loads(each)["status"] for each in outcomes] == STATUSES
     assert (len(rows.operations), len(rows.new_records), len(rows.versions), len(rows.leaves)) == (7, 3, 1, 7)
-    assert rows.partitions == {f"place/{WARD}/base": [44, 1], f"place/{CELL}/base": [43, 2]}
+    assert [(after.partition, after.seq) for _, after in rows.changes] == [
+        (f"place/{WARD}/base", 41), (f"place/{CELL}/base", 42), (f"place/{CELL}/base", 43), (f"place/{WARD}/base", 44),
+    ]  # fmt: skip
+    assert [row["n"] for row in rows.holds] == [5] and [row["needs"] for row in rows.waits] == [OPS[7]]
     assert [row["leaf"] for row in rows.operations] == list(range(100, 107))
 
 
@@ -151,7 +155,7 @@ def test_neither_clock_nor_chance_is_asked(monkeypatch: pytest.MonkeyPatch) -> N
 def test_what_was_given_is_not_written_to() -> None:
     batch, state = operations(), known()
     kept, heads = deepcopy(batch), dict(state.heads)
-    Planner("TEST", state, 40, 100, NOW).take(ORIGIN, batch)
+    Planner("TEST", state, 40, 100, 1, NOW).take(ORIGIN, batch)
     assert [each.frame for each in batch] == [each.frame for each in kept]
     assert [each.said for each in batch] == [each.said for each in kept]
     assert all(state.heads[identity] is each for identity, each in heads.items())
@@ -166,7 +170,7 @@ def test_a_planner_that_knows_more_says_so() -> None:
         {"sessions": {}},
         {"fates": {OPS[1]: "applied"}},
     ):
-        planner = Planner("TEST", replace(known(), **change), 40, 100, NOW)  # type: ignore[arg-type]
+        planner = Planner("TEST", replace(known(), **change), 40, 100, 1, NOW)  # type: ignore[arg-type]
         assert planner.take(ORIGIN, operations()) != whole[0], change
 
 
@@ -178,11 +182,11 @@ def test_a_rule_that_fails_sets_its_operation_aside_and_no_other() -> None:
 
     rules: dict[str, Verb] = {"record": replace(visits.verbs["record"], judge=boom)}
     broken: dict[str, Kind] = {**kinds(), "patrol.visit": replace(visits, verbs=rules)}
-    planner = Planner("TEST", known(), 40, 100, NOW)
+    planner = Planner("TEST", known(), 40, 100, 1, NOW)
     with mock.patch("sync.plan._log") as log:
         outcomes = [orjson.loads(each) for each in planner.take(ORIGIN, operations(Acceptance(broken)))]
     assert [each["status"] for each in outcomes] == [
-        "applied", "quarantined", "quarantined", "quarantined", "rejected", "applied", "rejected",
+        "applied", "quarantined", "quarantined", "quarantined", "held", "applied", "rejected",
     ]  # fmt: skip
     assert [each["problem"]["code"] for each in outcomes[1:3]] == ["server.fault"] * 2
     assert log.exception.call_count == 2

@@ -77,7 +77,7 @@ def test_a_problem_outside_the_set_cannot_be_made() -> None:
     with pytest.raises(KeyError):
         Problem("no.such")
     with pytest.raises(ValueError):
-        Problem("chain.gap", last=1)
+        Problem("chain.fork", last=1)
 
 
 def test_the_body_of_an_answer_is_that_of_rfc_9457() -> None:
@@ -94,7 +94,7 @@ def test_the_body_of_an_answer_is_that_of_rfc_9457() -> None:
         "en": entry.en,
         "errors": [each.sentence() for each in inner],
     }
-    assert Problem("chain.gap", next=7).sentence()["detail"] == {"next": 7}
+    assert Problem("chain.fork", n=7).sentence()["detail"] == {"n": 7}
     assert set(Problem("route.unknown").sentence()) == {"code", "zh", "en"}
 
 

@@ -1,0 +1,194 @@
+"""Everything that may happen to a facility, step by step by seeded chance: what a verifier must make sense of."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from backend.audit import backups, epochs
+from backend.identity import reports, terminals
+from backend.kernel.keys import load_jwk
+from backend.storage import tables
+from backend.storage.engine import sqlite_url
+from headless.chain import uuid7
+from sync.local import Act
+from tests.support import store
+from tests.support.hand import Hand
+from tests.support.world import FACILITY, PERSONS, World
+
+OPERATOR = "the operator"
+SIX_DAYS = 6 * 24 * 3_600_000
+
+
+@dataclass
+class History:
+    """A world with hands that write. ``owed``: what held operations wait for, with the hand that keeps it back."""
+
+    world: World
+    seed: str
+    hands: list[Hand] = field(default_factory=list)
+    owed: list[tuple[Hand, dict[str, Any]]] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.chance = random.Random(self.seed)
+        self.hands += [Hand(self.world).signed_in(name) for name in ("PAT", "DISC")]
+
+    def play(self, steps: int) -> History:
+        """So many steps, drawn by chance."""
+        for _ in range(steps):
+            self.do(self.chance.choice(STEPS))
+        return self
+
+    def do(self, *steps: Callable[[History], None]) -> History:
+        """These steps."""
+        for step in steps:
+            self.world.clock.advance(self.chance.choice((0, 1, 700, 60_000)))
+            self.done.append(step.__name__)
+            step(self)
+        return self
+
+    def hand(self) -> Hand:
+        return self.chance.choice(self.hands)
+
+    def push(self, hand: Hand, first: int = 1) -> list[dict[str, Any]]:
+        """Sends all from ``first`` on; whatever is answered is a part of the history."""
+        response = hand.push(first)
+        return response.json().get("outcomes", []) if response.status_code == 200 else []
+
+
+def walks(here: History) -> None:
+    """A round, a visit, bytes that are no operation; pushed at once, with what was kept back."""
+    hand = here.hand()
+    first = 1 if here.chance.random() < 0.5 else max(1, hand.n)
+    round_, opened = hand.open()
+    hand.visit(round_, here.chance.choice(("C1", "C2", "K")))
+    if here.chance.random() < 0.3:
+        hand.put(b"poison")
+    hand.close_round(round_, after=[opened])
+    here.push(hand, first)
+
+
+def leaves_a_gap(here: History) -> None:
+    """Operations of which the first ones are not sent."""
+    hand = here.hand()
+    for _ in range(here.chance.randint(2, 4)):
+        hand.open()
+    here.push(hand, hand.n)
+
+
+def waits(here: History) -> None:
+    """An operation that needs one that has not come."""
+    hand, needed = here.hand(), uuid7()
+    hand.open(after=[needed])
+    here.owed.append((here.hand(), {"op": needed}))
+    here.push(hand)
+
+
+def brings_what_was_owed(here: History) -> None:
+    """What a held operation waits for."""
+    if here.owed:
+        hand, said = here.owed.pop()
+        hand.open(**said)
+        here.push(hand)
+
+
+def time_runs_out(here: History) -> None:
+    """Custody ends for what has waited too long; officers sign in again."""
+    here.world.clock.advance(SIX_DAYS)
+    here.world.services.commits.end_custody(FACILITY)
+    here.hands = [hand.signed_in(("PAT", "DISC")[at]) for at, hand in enumerate(here.hands)]
+
+
+def desk_moves_a_person(here: History) -> None:
+    """A stay ends, another begins."""
+    name = here.chance.choice([each for each, cell in PERSONS.items() if cell != "D1"])
+    record = here.world.ids[name]
+    base = store.one(here.world, tables.records, id=record).version
+    cell = here.world.ids[here.chance.choice(("C1", "C2", "D1"))]
+    here.world.desk("INT", Act("person", "change", record, {"cell": cell}, base=base))
+
+
+def desk_disputes(here: History) -> None:
+    """A change by one who saw another cell: a conflict."""
+    record = here.world.ids["p1"]
+    row = store.one(here.world, tables.records, id=record)
+    saw, wants = (here.world.ids[code] for code in ("C1", "C2", "D1") if here.world.ids[code] != row.place)
+    act = Act("person", "change", record, {"cell": wants}, base=row.version, seen={"cell": saw})
+    here.world.desk("INT", act)
+
+
+def forks(here: History) -> None:
+    """A number comes with other bytes; the incarnation ends, the next one begins."""
+    hand = here.hand()
+    if not store.rows(here.world, tables.operations, terminal=hand.terminal, incarnation=hand.incarnation, n=1):
+        return
+    name = ("PAT", "DISC")[here.hands.index(hand)]
+    hand.frames = []
+    for _ in range(3):
+        hand.open()
+    assert hand.push().status_code == 409
+    hand.begin_again()
+    hand.signed_in(name)
+
+
+def is_revoked(here: History) -> None:
+    """A terminal is revoked and hands in its queue; another takes its place."""
+    at = here.chance.randrange(2)
+    hand = here.hands[at]
+    hand.open()
+    terminals.revoke(here.world.services.door, FACILITY, hand.terminal, "test")
+    hand.evacuate()
+    here.hands[at] = Hand(here.world).signed_in(("PAT", "DISC")[at])
+
+
+def reports_itself(here: History) -> None:
+    """A terminal says how it is."""
+    found = terminals.by_id(here.world.services.store, here.hand().terminal)
+    here.world.clock.advance(60_000)
+    reports.keep(here.world.services.door, found, {"battery": here.chance.randint(0, 100)})
+
+
+def closes_a_place(here: History) -> None:
+    """A place is taken away: its row becomes a tombstone."""
+    record = uuid7()
+    fields = {"type": "checkpoint", "code": f"X{len(here.done)}", "name": "临时点", "parent": here.world.ids["W"]}
+    fields |= {"position": 9, "tags": []}
+    here.world.desk("ADM", Act("place", "create", record, fields))
+    here.world.desk("ADM", Act("place", "close", record, {"reason": "撤销"}, base=1))
+
+
+def is_backed_up(here: History) -> None:
+    """A copy is made and confirmed; PostgreSQL's own tools cannot copy what is in use."""
+    services = here.world.services
+    if services.store.sqlite:
+        target = here.world.folder / f"copy-{len(here.done)}.sqlite3"
+        backups.make(services.store, target)
+        backups.confirm(services.door, load_jwk(services.keyring.head.jwk), sqlite_url(target))
+
+
+def opens_an_epoch(here: History) -> None:
+    """Nothing is lost: a failover."""
+    services = here.world.services
+    epochs.open_epoch(services.door, services.highwater, FACILITY, "failover", OPERATOR)
+
+
+def shows_a_head_that_is_lost(here: History) -> None:
+    """A head of an epoch that has ended, of more leaves than it ever had here; it comes with a push."""
+    services, state = here.world.services, store.one(here.world, tables.facilities)
+    if state.epoch == 1:
+        return
+    size = 10_000 + here.chance.randrange(3)
+    said = {"facility": FACILITY, "epoch": state.epoch - 1, "size": size, "root": "A" * 43}
+    head = services.keyring.head.sign({"typ": "roundsman-head+jwt"}, said | {"at": "2026-11-22T03:14:15.123Z"})
+    hand = here.hand()
+    hand.open()
+    hand.push(hand.n, None, head=head)
+
+
+STEPS: tuple[Callable[[History], None], ...] = (
+    walks, walks, leaves_a_gap, waits, brings_what_was_owed, time_runs_out, desk_moves_a_person, desk_disputes, forks,
+    is_revoked, closes_a_place, is_backed_up, reports_itself, opens_an_epoch, shows_a_head_that_is_lost,
+)  # fmt: skip
