@@ -76,6 +76,11 @@ class Commits:
         self._custody = Custody(door.store, acceptance)
         self._chains = Chains(door.store)
 
+    def admit(self, facility: str, terminal: str) -> None:
+        """Raises Problem when a job of that terminal would be sent away now, so that nothing is spent on reading it."""
+        with self._guard:
+            self._queue.admit(facility, terminal)
+
     def submit(self, job: Job) -> Answer:
         """Commits a job, alone or with others. Raises the Problem that concerns the job as a whole."""
         with self._guard:

@@ -209,7 +209,7 @@ class Reader:
         named = {
             each["session"]: (each["officer"], each["terminal"])
             for each in unknown
-            if began is not None and moment_of(each["session"]) < began.opened_at
+            if each["anchor"]["epoch"] < epoch or (began and moment_of(each["session"]) < began.opened_at)
         }
         return self._sessions.lost(connection, facility, named) if named else {}
 
