@@ -52,21 +52,21 @@ from mobile_api.commands import register_commands
 from mobile_api.front import Front
 from mobile_api.intake import Intake
 from mobile_api.services import EXTENSION, Services
-from sync.accept import Acceptance
-from sync.commit import Commits
-from sync.hub import Hub
-from sync.local import Desk
-from sync.lookout import Lookout
+from sync.judging.accept import Acceptance
 from sync.news import Herald
-from sync.outcomes import Outcomes
-from sync.pull import Puller
-from sync.push import Pusher
-from sync.relay import Relay
-from sync.repair import Repairer
-from sync.sightings import Audience, Sightings
-from sync.sights import Sights
-from sync.snapshots import Snapshots
-from sync.tombstones import prune
+from sync.reading.pull import Puller
+from sync.reading.repair import Repairer
+from sync.reading.sightings import Audience, Sightings
+from sync.reading.sights import Sights
+from sync.reading.snapshots import Snapshots
+from sync.reading.tombstones import prune
+from sync.streaming.hub import Hub
+from sync.streaming.lookout import Lookout
+from sync.streaming.relay import Relay
+from sync.writing.commit import Commits
+from sync.writing.local import Desk
+from sync.writing.outcomes import Outcomes
+from sync.writing.push import Pusher
 from tasks import schedule
 from tasks.jobs import Chore, keep_high_water
 

@@ -25,7 +25,7 @@ from headless.chain import uuid7
 from headless.scribe import Scribe
 from headless.wire import Wire
 from mobile_api.services import EXTENSION, Services
-from sync.local import Act
+from sync.writing.local import Act
 from wsgi import create_app
 
 SECRET = "xunan-demo-2026"

@@ -10,7 +10,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 from mobile_api.blueprint import Blueprint
 from mobile_api.guard import session, signed_in
 from mobile_api.services import services
-from sync.pull import MOST_ROWS, Asked
+from sync.reading.pull import MOST_ROWS, Asked
 
 _MOST_PARTITIONS = 20_000
 _CURSORS_DOC = {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0, "maximum": 2**53 - 1}}

@@ -15,7 +15,7 @@ from backend.kernel.problems import Problem
 from mobile_api.blueprint import Blueprint
 from mobile_api.guard import by_key, by_push_proof, proven_key
 from mobile_api.services import services
-from sync.chains import WIPE
+from sync.writing.chains import WIPE
 
 FRAMES = "application/vnd.roundsman.frames"
 PATH = "/v1/sync/push"

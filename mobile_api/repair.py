@@ -13,7 +13,7 @@ from mobile_api.blueprint import Blueprint
 from mobile_api.guard import session, signed_in
 from mobile_api.services import services
 from sync.digests import BUCKETS
-from sync.repair import MOST_ROWS
+from sync.reading.repair import MOST_ROWS
 
 _MOST_PARTITIONS = 20_000
 _LARGEST = 2**53 - 1

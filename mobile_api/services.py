@@ -17,17 +17,17 @@ from backend.storage.door import Door
 from backend.storage.engine import Store
 from biometrics.engines import Engine
 from mobile_api.intake import Intake
-from sync.commit import Commits
-from sync.hub import Hub
-from sync.local import Desk
 from sync.news import Herald
-from sync.outcomes import Outcomes
-from sync.pull import Puller
-from sync.push import Pusher
-from sync.repair import Repairer
-from sync.sightings import Audience, Sightings
-from sync.sights import Sights
-from sync.snapshots import Snapshots
+from sync.reading.pull import Puller
+from sync.reading.repair import Repairer
+from sync.reading.sightings import Audience, Sightings
+from sync.reading.sights import Sights
+from sync.reading.snapshots import Snapshots
+from sync.streaming.hub import Hub
+from sync.writing.commit import Commits
+from sync.writing.local import Desk
+from sync.writing.outcomes import Outcomes
+from sync.writing.push import Pusher
 
 EXTENSION = "roundsman"
 

@@ -14,7 +14,7 @@ from mobile_api import problems
 from mobile_api.blueprint import Blueprint
 from mobile_api.guard import session, signed_in
 from mobile_api.services import services
-from sync.snapshots import pieces
+from sync.reading.snapshots import pieces
 
 GZIP = "application/gzip"
 _RANGE = re.compile(r"bytes=(?:(\d{1,18})-(\d{0,18})|-(\d{1,18}))\Z", re.ASCII)

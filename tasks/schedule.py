@@ -9,7 +9,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from backend.settings import Settings
 from backend.storage.engine import Store
-from sync.sightings import Sightings
+from sync.reading.sightings import Sightings
 from tasks import jobs
 from tasks.jobs import Chore
 

@@ -20,7 +20,7 @@ from backend.identity.officers import NewOfficer, Officer
 from backend.kernel.ids import uuid7
 from backend.records.registry import kinds
 from mobile_api.services import EXTENSION, Services
-from sync.local import Act
+from sync.writing.local import Act
 from torture import town
 from torture.entry import create
 

@@ -13,11 +13,11 @@ from backend.identity.officers import Officer
 from backend.identity.sessions import Session
 from backend.kernel.problems import Problem
 from headless.chain import uuid7
-from sync.hub import POLL_SECONDS, Hub
-from sync.local import Act
-from sync.lookout import Lookout
 from sync.news import News
-from sync.streams import MOST_ALARMS, Stream
+from sync.streaming.hub import POLL_SECONDS, Hub
+from sync.streaming.lookout import Lookout
+from sync.streaming.stream import MOST_ALARMS, Stream
+from sync.writing.local import Act
 from tests.support.caller import Caller
 from tests.support.ear import STREAM, Ear, beats, listening
 from tests.support.hand import Hand

@@ -15,8 +15,8 @@ from backend.kernel.clock import to_text
 from backend.kernel.ids import b64, sha256, uuid7
 from backend.kernel.problems import Problem
 from backend.storage import tables
-from sync import sightings
-from sync.sightings import IDLE_MS, Sighting, Sightings
+from sync.reading import sightings
+from sync.reading.sightings import IDLE_MS, Sighting, Sightings
 from tests.support import store
 from tests.support.auditor import REPORT, Auditor
 from tests.support.caller import NOBODY, Caller, is_problem

@@ -12,7 +12,7 @@ from backend.kernel.clock import to_text
 from backend.kernel.ids import b64, derived, sha256, unb64
 from backend.storage import tables
 from headless.chain import uuid7
-from sync.ledger import HOLD_MS
+from sync.judging.ledger import HOLD_MS
 from tests.support import store
 from tests.support.auditor import Auditor
 from tests.support.hand import Hand

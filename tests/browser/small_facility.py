@@ -10,7 +10,7 @@ from backend.identity.officers import NewOfficer, Officer
 from backend.settings import Settings
 from headless.chain import uuid7
 from mobile_api.services import EXTENSION, Services
-from sync.local import Act
+from sync.writing.local import Act
 from wsgi import create_app
 
 SECRET = "s3cret"

@@ -12,7 +12,7 @@ from backend.audit import witness
 from backend.audit.verify import Broken, verify
 from backend.kernel.keys import SigningKey, load_jwk
 from backend.storage import tables
-from sync.local import Act
+from sync.writing.local import Act
 from tests.support import store
 from tests.support.hand import Hand
 from tests.support.world import World

@@ -8,7 +8,7 @@ import orjson
 
 from backend.storage import tables
 from headless.chain import uuid7
-from sync.ledger import HOLD_MS
+from sync.judging.ledger import HOLD_MS
 from tests.support import store
 from tests.support.hand import Hand
 from tests.support.world import FACILITY, World

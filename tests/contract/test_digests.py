@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from backend.kernel.kind import REMOVED, Head
 from backend.storage import tables
 from sync import digests
-from sync.local import Act
+from sync.writing.local import Act
 from tests.support import store
 from tests.support.chance import tries
 from tests.support.hand import Hand

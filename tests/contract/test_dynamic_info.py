@@ -9,8 +9,8 @@ import pytest
 
 from backend.storage import tables
 from headless.chain import uuid7
-from sync.local import Act
 from sync.news import News
+from sync.writing.local import Act
 from tests.support import store
 from tests.support.hand import Hand
 from tests.support.world import World, place

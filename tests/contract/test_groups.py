@@ -17,10 +17,10 @@ from backend.records.registry import kinds
 from backend.storage import tables
 from backend.storage.engine import Refused
 from headless.chain import uuid7
-from sync.accept import Acceptance, Operation
-from sync.commit import Commits
-from sync.jobs import Job
-from sync.local import Act
+from sync.judging.accept import Acceptance, Operation
+from sync.writing.commit import Commits
+from sync.writing.jobs import Job
+from sync.writing.local import Act
 from tests.support import store
 from tests.support.hand import Hand
 from tests.support.world import World, place
@@ -40,7 +40,7 @@ def commits(both: World, monkeypatch: pytest.MonkeyPatch) -> Commits:
             raise sqlite3.IntegrityError("cursed")
 
     monkeypatch.setattr(made, "_enter", refusing)
-    monkeypatch.setattr("sync.commit._log", type("Log", (), {"exception": staticmethod(lambda *_, **__: None)}))
+    monkeypatch.setattr("sync.writing.commit._log", type("Log", (), {"exception": staticmethod(lambda *_, **__: None)}))
     return made
 
 

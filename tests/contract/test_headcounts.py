@@ -9,7 +9,7 @@ import pytest
 from backend.facts.occupancy import Occupancy, Register
 from backend.facts.stays import Stays
 from backend.kernel.kind import Head
-from sync.local import Act
+from sync.writing.local import Act
 from tests.support.world import FACILITY, PERSONS, World
 
 CELLS = ("C1", "C2", "D1")

@@ -12,7 +12,7 @@ from backend.kernel.kind import COMMON_MARKS
 from backend.records.registry import kinds
 from backend.storage import tables
 from headless.chain import b64u, rfc3339, uuid7
-from sync.local import Act
+from sync.writing.local import Act
 from tests.support import store
 from tests.support.hand import Hand
 from tests.support.world import World, looked, place, tag

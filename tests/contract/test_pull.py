@@ -11,7 +11,7 @@ from backend.domain.posts import Post
 from backend.storage import tables
 from headless import patrol
 from headless.terminal import Terminal
-from sync.local import Act
+from sync.writing.local import Act
 from tests.support import store
 from tests.support.hand import Hand
 from tests.support.reader import Copy

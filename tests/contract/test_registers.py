@@ -10,8 +10,8 @@ import pytest
 from backend.storage import tables
 from headless.chain import uuid7
 from headless.patrol import BY_SESSION
-from sync.ledger import HOLD_MS
-from sync.local import Act
+from sync.judging.ledger import HOLD_MS
+from sync.writing.local import Act
 from tests.samples import set_up
 from tests.samples.persons import PERSON, whole
 from tests.support import store

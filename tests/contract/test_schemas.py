@@ -12,7 +12,7 @@ from backend.kernel.kind import Kind
 from backend.records.registry import kinds
 from backend.storage import tables
 from headless.chain import uuid7
-from sync.accept import Acceptance
+from sync.judging.accept import Acceptance
 from tests.support import store
 from tests.support.hand import Hand
 from tests.support.world import World

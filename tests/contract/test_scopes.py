@@ -15,7 +15,7 @@ from backend.kernel.problems import Problem
 from backend.storage import tables
 from backend.storage.door import Transaction
 from headless.errors import Problem as Told
-from sync.local import Act
+from sync.writing.local import Act
 from tests.support import store
 from tests.support.caller import Caller, is_problem
 from tests.support.hand import Hand

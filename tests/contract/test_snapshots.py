@@ -10,8 +10,8 @@ import pytest
 
 from backend.identity import assignments
 from headless.errors import Problem
-from sync.pull import MOST_AT_ONCE
-from sync.snapshots import KEEP_MS, Snapshots
+from sync.reading.pull import MOST_AT_ONCE
+from sync.reading.snapshots import KEEP_MS, Snapshots
 from tests.support.caller import Caller, is_problem
 from tests.support.reader import Copy, digest, fetch
 from tests.support.rows import fill, remove, replace

@@ -110,7 +110,7 @@ def test_the_same_push_at_once_from_several_sides_has_one_effect(shared: World, 
     h = Hand(shared).signed_in("PAT")
     walked(h, 10)
     commits = shared.services.pusher._commits
-    with mock.patch("sync.commit._log") as log, ThreadPoolExecutor(copies) as pool:
+    with mock.patch("sync.writing.commit._log") as log, ThreadPoolExecutor(copies) as pool:
         with commits._turns["TEST"]:
             sent = [pool.submit(h.push) for _ in range(copies)]
             until(lambda: len(commits._queue._waiting["TEST"]) == copies)

@@ -11,7 +11,7 @@ from backend.kernel.clock import to_text
 from backend.storage import tables
 from headless.chain import uuid7
 from headless.patrol import BY_SESSION
-from sync.local import Act
+from sync.writing.local import Act
 from tests.support import store
 from tests.support.hand import Hand
 from tests.support.world import World

@@ -8,8 +8,8 @@ import pytest
 
 from backend.storage import tables
 from headless.chain import uuid7
-from sync.local import Act
-from sync.tombstones import prune
+from sync.reading.tombstones import prune
+from sync.writing.local import Act
 from tests.support import store
 from tests.support.hand import Hand
 from tests.support.reader import Copy, digest

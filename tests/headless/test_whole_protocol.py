@@ -10,7 +10,7 @@ import pytest
 from backend.identity import assignments
 from headless import Terminal, chain, patrol
 from headless.patrol import BY_SESSION
-from sync.local import Act
+from sync.writing.local import Act
 from tests.headless.whole import agreed, same_rows, told, walked
 from tests.support.world import FACILITY, SECRET, World
 
@@ -215,7 +215,7 @@ def test_what_has_changed_by_itself_is_repaired(terminal: Terminal, small: World
 
 
 def test_a_large_partition_comes_as_a_snapshot(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sync.pull.MOST_AT_ONCE", 10)
+    monkeypatch.setattr("sync.reading.pull.MOST_AT_ONCE", 10)
     walker = small.terminal("PAT")
     walked(walker, small, 30)
     walker.push()

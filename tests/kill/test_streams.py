@@ -25,7 +25,7 @@ from bench.streams import Credentials, enlist
 from headless.clock import SystemClock
 from headless.scribe import Scribe
 from headless.wire import Wire
-from sync.local import Act
+from sync.writing.local import Act
 from tests.support.engines import Postgres
 from tests.support.server import SILENCE_SECONDS, Server
 from tests.support.world import SECRET, World, populate

@@ -13,7 +13,7 @@ from backend.kernel.keys import load_jwk
 from backend.storage import tables
 from backend.storage.engine import sqlite_url
 from headless.chain import uuid7
-from sync.local import Act
+from sync.writing.local import Act
 from tests.support import store
 from tests.support.hand import Hand
 from tests.support.world import FACILITY, PERSONS, World

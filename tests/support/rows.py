@@ -15,7 +15,7 @@ from backend.kernel.ids import uuid7
 from backend.kernel.kind import REMOVED, Head
 from backend.storage import tables
 from backend.storage.door import Transaction
-from sync.partitions import Partitions
+from sync.writing.partitions import Partitions
 from tests.support.world import FACILITY, World
 
 _R = tables.records.c

@@ -25,7 +25,7 @@ from backend.kernel.ids import uuid7
 from backend.settings import Settings
 from headless.terminal import Terminal
 from mobile_api.services import EXTENSION, Services
-from sync.local import Act
+from sync.writing.local import Act
 from wsgi import create_app
 
 FACILITY = "TEST"

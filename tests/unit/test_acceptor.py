@@ -15,7 +15,7 @@ from marshmallow import fields, validate
 
 from backend.kernel.acceptor import Acceptor, compile_schema
 from backend.records.registry import kinds
-from sync.accept import Envelope
+from sync.judging.accept import Envelope
 from tests.support.chance import tries
 
 SCHEMAS: dict[str, type[ma.Schema]] = {

@@ -16,7 +16,7 @@ from backend.kernel.kind import Kind
 from backend.records.dynamic_info import DYNAMIC_INFO
 from backend.records.forms import choice, edits_of, listed, reference, word
 from backend.records.registry import kinds
-from sync.accept import Acceptance, Operation
+from sync.judging.accept import Acceptance, Operation
 
 NOW = 1_795_317_255_123
 TERMINAL, RECORD, PERSON = uuid7(NOW), uuid7(NOW), uuid7(NOW)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from marshmallow import Schema
 
 from backend.kernel.kind import REMOVED, Compartment, Head, Kind, Policy, Ruling, Text, Verb
-from sync.merge import Meeting, differing, joins, meet
+from sync.judging.merge import Meeting, differing, joins, meet
 from tests.support.chance import tries
 
 TEXT = Text("某", "some")

@@ -23,10 +23,10 @@ from backend.kernel.framing import Frame, link
 from backend.kernel.ids import b64, uuid7
 from backend.kernel.kind import Head, Kind, Verb
 from backend.records.registry import kinds
-from sync.accept import Acceptance, Operation
-from sync.ledger import Origin, Rows
-from sync.plan import Planner
-from sync.state import State
+from sync.judging.accept import Acceptance, Operation
+from sync.judging.ledger import Origin, Rows
+from sync.judging.plan import Planner
+from sync.judging.state import State
 from tests.support.chance import tries
 
 NOW = 1_795_317_255_123
@@ -183,7 +183,7 @@ def test_a_rule_that_fails_sets_its_operation_aside_and_no_other() -> None:
     rules: dict[str, Verb] = {"record": replace(visits.verbs["record"], judge=boom)}
     broken: dict[str, Kind] = {**kinds(), "patrol.visit": replace(visits, verbs=rules)}
     planner = Planner("TEST", known(), 40, 100, 1, NOW)
-    with mock.patch("sync.plan._log") as log:
+    with mock.patch("sync.judging.plan._log") as log:
         outcomes = [orjson.loads(each) for each in planner.take(ORIGIN, operations(Acceptance(broken)))]
     assert [each["status"] for each in outcomes] == [
         "applied", "quarantined", "quarantined", "quarantined", "held", "applied", "rejected",

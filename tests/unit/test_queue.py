@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from backend.kernel.problems import Problem
-from sync.jobs import Job
-from sync.queue import LONGEST_WAIT, MOST_JOBS, MOST_OF_ONE, Queue
+from sync.writing.jobs import Job
+from sync.writing.queue import LONGEST_WAIT, MOST_JOBS, MOST_OF_ONE, Queue
 
 
 def job(terminal: str, facility: str = "TEST") -> Job:

@@ -1,8 +1,8 @@
 """What stands behind a refused operation in a push is refused with it."""
 
 from backend.kernel.problems import Problem
-from sync.plan import Planner
-from sync.verdict import refused
+from sync.judging.plan import Planner
+from sync.judging.verdict import refused
 from torture.broken import instead
 
 _stopped: set[tuple[str, int]] = set()

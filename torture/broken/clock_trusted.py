@@ -3,7 +3,7 @@
 import orjson
 
 from backend.kernel.clock import from_text
-from sync.plan import Planner
+from sync.judging.plan import Planner
 from torture.broken import instead
 
 

@@ -1,6 +1,6 @@
 """A partition's digest forgets to take out the version before."""
 
-from sync import partitions
+from sync.writing import partitions
 from torture.broken import instead
 
 instead(partitions.Partitions, "enter", lambda real: lambda self, transaction, changes: real(

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from sync.chains import Chains
+from sync.writing.chains import Chains
 from torture.broken import instead
 
 

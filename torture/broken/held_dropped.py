@@ -1,6 +1,6 @@
 """What was held is thrown away at the moment when it could be judged."""
 
-from sync.custody import Custody
+from sync.writing.custody import Custody
 from torture.broken import instead
 
 

@@ -1,7 +1,7 @@
 """Two edits of one field: the last one to arrive wins."""
 
-from sync import plan
-from sync.merge import Meeting
+from sync.judging import plan
+from sync.judging.merge import Meeting
 from torture.broken import instead
 
 

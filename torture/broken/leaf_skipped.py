@@ -1,6 +1,6 @@
 """Every fifth operation leaves no leaf in the log."""
 
-from sync.ledger import Ledger
+from sync.judging.ledger import Ledger
 from torture.broken import instead
 
 

@@ -1,6 +1,6 @@
 """A dispute keeps who came first; later candidates are dropped."""
 
-from sync import disputes
+from sync.judging import disputes
 from torture.broken import instead
 
 

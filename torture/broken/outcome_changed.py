@@ -1,6 +1,6 @@
 """A resend is answered in other words than the first time."""
 
-from sync.jobs import Part
+from sync.writing.jobs import Part
 from torture.broken import instead
 
 

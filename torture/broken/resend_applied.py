@@ -3,7 +3,7 @@
 from sqlalchemy import delete
 
 from backend.storage import tables
-from sync import chains
+from sync.writing import chains
 from torture.broken import instead
 
 _O = tables.operations.c

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from sync.plan import Planner
+from sync.judging.plan import Planner
 from torture.broken import instead
 
 

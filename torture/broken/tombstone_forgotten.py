@@ -1,6 +1,6 @@
 """Removals are never listed in a pull."""
 
-from sync.pull import Puller
+from sync.reading.pull import Puller
 from torture.broken import instead
 
 

@@ -1,5 +1,5 @@
-"""The kind ``conflict``. ``sync.disputes`` writes its documents and ``sync.settle`` judges its verb, since both speak of
-records of other kinds; who may settle is said by the disputed record's kind."""
+"""The kind ``conflict``. ``sync.judging.disputes`` writes its documents and ``sync.judging.settle`` judges its verb,
+since both speak of records of other kinds; who may settle is said by the disputed record's kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kind ``escrow``: a leader's word on one operation in escrow. ``sync.settle`` judges its verbs."""
+"""The kind ``escrow``: a leader's word on one operation in escrow. ``sync.judging.settle`` judges its verbs."""
 
 from __future__ import annotations
 

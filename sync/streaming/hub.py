@@ -21,10 +21,10 @@ import structlog
 from backend.identity.sessions import Session
 from backend.kernel.clock import Clock
 from backend.kernel.problems import Problem
-from sync.lookout import Lookout, Memo, Reading, Stand
 from sync.news import News
-from sync.rooms import Alarm, Room
-from sync.streams import SERVER, Position, Stream
+from sync.streaming.lookout import Lookout, Memo, Reading, Stand
+from sync.streaming.rooms import Alarm, Room
+from sync.streaming.stream import SERVER, Position, Stream
 
 POLL_SECONDS = 2.0
 """How often the store is asked for what other processes have committed."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from backend.identity.segments import Range, Segment
 from backend.identity.terminals import Terminal
 from backend.kernel.problems import Problem
-from sync.accept import Operation
+from sync.judging.accept import Operation
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,13 @@ from backend.kernel.ids import UUID7, derived
 from backend.kernel.kind import Deed, Head, Kind, Mark, Policy, Ruling, Verb, by_sync
 from backend.kernel.problems import Problem
 from backend.records.registry import kinds
-from sync import authority, disputes, settle
-from sync.accept import Operation
-from sync.disputes import CONFLICT
-from sync.ledger import Ledger, Origin, Rows
-from sync.merge import differing, joins, meet
-from sync.state import ESCROW, State, ids_in
-from sync.verdict import Effect, Verdict, held, refused
+from sync.judging import authority, disputes, settle
+from sync.judging.accept import Operation
+from sync.judging.disputes import CONFLICT
+from sync.judging.ledger import Ledger, Origin, Rows
+from sync.judging.merge import differing, joins, meet
+from sync.judging.state import ESCROW, State, ids_in
+from sync.judging.verdict import Effect, Verdict, held, refused
 
 _log = structlog.get_logger(__name__)
 _REFUSED = frozenset({"rejected", "quarantined"})

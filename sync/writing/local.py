@@ -24,9 +24,9 @@ from backend.kernel.ids import uuid7
 from backend.records.registry import kinds
 from backend.storage import tables
 from backend.storage.door import Door
-from sync.accept import Acceptance, Operation
-from sync.commit import Commits
-from sync.jobs import Job
+from sync.judging.accept import Acceptance, Operation
+from sync.writing.commit import Commits
+from sync.writing.jobs import Job
 
 _R = tables.records.c
 

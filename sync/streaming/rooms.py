@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from sync.streams import SERVER, SESSION, Position, Stream, Tidings, alarm_event
+from sync.streaming.stream import SERVER, SESSION, Position, Stream, Tidings, alarm_event
 
 Alarm = tuple[str, bytes]
 """Partition, and the row as it is sent."""

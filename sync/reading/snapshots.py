@@ -28,8 +28,8 @@ from backend.kernel.ids import b64, sha256
 from backend.kernel.problems import Problem
 from backend.storage.engine import Store
 from sync.digests import NOTHING
-from sync.listing import Listing
-from sync.sights import Kept, Sight, Sights
+from sync.reading.listing import Listing
+from sync.reading.sights import Kept, Sight, Sights
 
 KEEP_MS = 24 * 3_600_000
 """How long a snapshot that nobody asks for stays."""

@@ -20,7 +20,7 @@ from backend.kernel.problems import Problem
 from backend.storage import tables
 from backend.storage.engine import Store
 from sync.digests import NOTHING
-from sync.sights import Kept, Sight, Sights
+from sync.reading.sights import Kept, Sight, Sights
 
 MOST_ROWS = 2000
 MOST_AT_ONCE = 1000

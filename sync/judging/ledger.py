@@ -13,10 +13,10 @@ from backend.identity.sessions import Session
 from backend.kernel.clock import to_text
 from backend.kernel.ids import b64, sha256
 from backend.kernel.kind import REMOVED, Head, Mark
-from sync.accept import Operation
-from sync.disputes import CONFLICT, SETTLED
-from sync.state import Original, State
-from sync.verdict import Effect, Verdict
+from sync.judging.accept import Operation
+from sync.judging.disputes import CONFLICT, SETTLED
+from sync.judging.state import Original, State
+from sync.judging.verdict import Effect, Verdict
 
 HOLD_MS = 5 * 24 * 3_600_000
 """How long an operation waits in custody for what it needs; then it is judged with what there is."""

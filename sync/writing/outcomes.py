@@ -12,7 +12,7 @@ from backend.kernel.clock import Clock, to_text
 from backend.kernel.problems import Problem
 from backend.storage import tables
 from backend.storage.engine import Store
-from sync.jobs import Answer, Standing
+from sync.writing.jobs import Answer, Standing
 
 _O, _F = tables.operations.c, tables.facilities.c
 

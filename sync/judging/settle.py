@@ -8,10 +8,10 @@ from typing import Any
 
 from backend.kernel.kind import Head, Kind, Ruling
 from backend.kernel.problems import Problem
-from sync import disputes
-from sync.disputes import CONFLICT, OPEN, ROUTED, SETTLED
-from sync.merge import value
-from sync.verdict import Effect, Verdict, refused
+from sync.judging import disputes
+from sync.judging.disputes import CONFLICT, OPEN, ROUTED, SETTLED
+from sync.judging.merge import value
+from sync.judging.verdict import Effect, Verdict, refused
 
 SERVER = "server"
 Ask = Callable[[Mapping[str, Any], Mapping[str, Any], Head], "Ruling | Problem"]

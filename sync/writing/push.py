@@ -12,10 +12,10 @@ from backend.kernel.framing import Frame, Malformed
 from backend.kernel.keys import load_jwk
 from backend.kernel.problems import Problem
 from backend.storage.engine import Store
-from sync.accept import Acceptance
-from sync.commit import Commits
-from sync.jobs import Answer, Job
-from sync.outcomes import document
+from sync.judging.accept import Acceptance
+from sync.writing.commit import Commits
+from sync.writing.jobs import Answer, Job
+from sync.writing.outcomes import document
 
 
 class Pusher:

@@ -20,16 +20,16 @@ from backend.kernel import failpoints
 from backend.kernel.problems import Problem
 from backend.storage import tables
 from backend.storage.door import Door, Transaction
-from sync.accept import Acceptance, Operation
-from sync.chains import Chains
-from sync.custody import Custody
-from sync.jobs import Answer, Job, Part, Standing
-from sync.ledger import Origin, Rows
+from sync.judging.accept import Acceptance, Operation
+from sync.judging.ledger import Origin, Rows
+from sync.judging.plan import Planner
+from sync.judging.state import Reader
 from sync.news import Herald, News
-from sync.partitions import Partitions
-from sync.plan import Planner
-from sync.queue import Queue
-from sync.state import Reader
+from sync.writing.chains import Chains
+from sync.writing.custody import Custody
+from sync.writing.jobs import Answer, Job, Part, Standing
+from sync.writing.partitions import Partitions
+from sync.writing.queue import Queue
 
 _log = structlog.get_logger(__name__)
 

@@ -13,8 +13,8 @@ from backend.storage import tables
 from backend.storage.door import Transaction
 from backend.storage.engine import Store
 from backend.storage.tables import WAITING
-from sync.accept import Acceptance, Operation
-from sync.ledger import Origin, Rows
+from sync.judging.accept import Acceptance, Operation
+from sync.judging.ledger import Origin, Rows
 
 _W, _O, _L = tables.waits.c, tables.operations.c, tables.holds.c
 _PLACE = ("facility", "terminal", "incarnation", "n")

@@ -1,7 +1,7 @@
 """News of one server process for the others on the same PostgreSQL database.
 
 A commit only leaves its news in a queue; one thread sends what has gathered there as one message, another listens.
-What is lost on the way the hub's own look at the store finds (sync.hub, POLL_SECONDS).
+What is lost on the way the hub's own look at the store finds (sync.streaming.hub, POLL_SECONDS).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import structlog
 
 from backend.kernel.problems import Problem
 from backend.storage.channel import LONGEST, Channel, Lost
-from sync.hub import Hub
-from sync.lookout import Lookout
 from sync.news import News
+from sync.streaming.hub import Hub
+from sync.streaming.lookout import Lookout
 
 MOST_ALARMS = 100
 """Rows that a message names; they are read from the store where it arrives."""

@@ -13,7 +13,7 @@ from backend.identity.sessions import Session
 from backend.kernel.kind import Head
 from backend.storage import tables
 from backend.storage.engine import Store
-from sync.authority import Ground, bound
+from sync.judging.authority import Ground, bound
 
 _R = tables.records.c
 

@@ -25,7 +25,7 @@ from backend.kernel.problems import Problem
 from backend.storage import tables
 from backend.storage.door import Door, Transaction
 from backend.storage.engine import Store
-from sync.sights import Sights
+from sync.reading.sights import Sights
 
 IDLE_MS = 10 * 60_000
 """A pull that brought nothing is written no more often than this: its sequence number rises with others' work."""

@@ -23,8 +23,8 @@ from backend.kernel.problems import Problem
 from backend.storage import tables
 from backend.storage.door import Row, Transaction
 from backend.storage.engine import Store
-from sync.accept import Operation
-from sync.jobs import Job, Part, Standing
+from sync.judging.accept import Operation
+from sync.writing.jobs import Job, Part, Standing
 
 WIPE = "wipe"
 _LEAVING = (REVOKED, CLOSED)

@@ -17,10 +17,10 @@ from backend.kernel.kind import REMOVED, Head, Needs, Policy
 from backend.records.registry import kinds
 from backend.storage import tables
 from backend.storage.engine import Store
-from sync.accept import Acceptance, Operation
-from sync.authority import Ground
-from sync.disputes import CONFLICT
-from sync.grounds import Grounds
+from sync.judging.accept import Acceptance, Operation
+from sync.judging.authority import Ground
+from sync.judging.disputes import CONFLICT
+from sync.judging.grounds import Grounds
 
 _R, _O, _H, _V, _D = tables.records.c, tables.operations.c, tables.tree_heads.c, tables.versions.c, tables.disputes.c
 _E = tables.epochs.c

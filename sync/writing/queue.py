@@ -10,7 +10,7 @@ import math
 from collections import Counter, defaultdict
 
 from backend.kernel.problems import Problem
-from sync.jobs import Job
+from sync.writing.jobs import Job
 
 MOST_JOBS = 64
 MOST_OF_ONE = 8

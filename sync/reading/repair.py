@@ -11,8 +11,8 @@ from backend.identity.officers import Officer
 from backend.kernel.ids import b64
 from backend.storage.engine import Store
 from sync.digests import NOTHING, bucket, sign, spelt, sums, term
-from sync.listing import Listing
-from sync.sights import Kept, Sights
+from sync.reading.listing import Listing
+from sync.reading.sights import Kept, Sights
 
 MOST_ROWS = 500
 _MOST_REMEMBERED = 64

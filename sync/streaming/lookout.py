@@ -14,7 +14,7 @@ from backend.identity.scopes import Scopes
 from backend.identity.terminals import ACTIVE
 from backend.storage import tables
 from backend.storage.engine import Store
-from sync.streams import Position
+from sync.streaming.stream import Position
 
 Reading = tuple[Position, frozenset[str]]
 """A scope, and the position at which it was read."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from backend.kernel.kind import Mark, Ruling
 from backend.kernel.problems import Problem
-from sync.accept import Operation
+from sync.judging.accept import Operation
 
 
 @dataclass(slots=True)
