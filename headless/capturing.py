@@ -92,7 +92,7 @@ class Capturing(Core):
         observed_at: datetime | None = None,
         schema: int | None = None,
     ) -> str:
-        """Queue a change of a record that is held here: `base` and `seen` are what its officer has before him.
+        """Queue a change of a record: `base` is the version held here, `seen` what its officer has before him.
 
         That is the server's row with his own operations upon it that it does not show yet. What the verb compares, its
         kind says (`learn_kinds`); without its word, the fields that change. `seen` adds to that or replaces it: a state
@@ -139,9 +139,7 @@ class Capturing(Core):
                 raise Refused(f"choice: {field}: {chosen} is none of the values in dispute")
         fields = {"saw": list(offered), "server": server, "choice": choice, "reason": reason}
         schema = self._form("conflict", "settle").get("schema", SCHEMA)
-        base = self.view(conflict)
-        assert base is not None
-        return self.capture("conflict", "settle", conflict, fields, base=base["version"], schema=schema)
+        return self.capture("conflict", "settle", conflict, fields, base=row["version"], schema=schema)
 
     # What the officer sees
 
@@ -204,27 +202,22 @@ def _newer(queued: Queued, at: int) -> bool:
 
 
 def _overlaid(row: dict[str, Any] | None, operations: list[Queued]) -> dict[str, Any] | None:
-    """The server's row with these operations upon it, in their order."""
+    """The server's row with these operations upon it, in their order. The version stays the server's: 1 before it has one."""
     if row is None and not operations:
         return None
-    version, doc = (row["version"], dict(row["doc"])) if row else (0, {})
+    version, doc = (row["version"], dict(row["doc"])) if row else (1, {})
     shown = []
     for queued in operations:
-        if row is not None and (queued.outcome or {}).get("version", version + 1) <= row["version"]:
+        if row is not None and (queued.outcome or {}).get("version", version + 1) <= version:
             continue  # the row shows it already
         operation = queued.operation
         if operation["base"] == 0 or set(operation["fields"]) <= set(operation.get("seen", {})):
             doc |= operation["fields"]
-        version = max(version + 1 if queued.status in (WAITING, HELD) else 0, version, _version(queued))
         shown.append(queued.op)
     if not shown:
         return row
     made = row or {"id": operations[0].record, "kind": operations[0].kind, "seq": None, "state": None}
     return {**made, "version": version, "doc": doc, "pending": shown}
-
-
-def _version(queued: Queued) -> int:
-    return int((queued.outcome or {}).get("version", 0))
 
 
 def _after(named: Sequence[str], previous: str | None) -> list[str]:

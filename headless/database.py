@@ -126,6 +126,15 @@ def digests(db: sqlite_utils.Database) -> None:
     db.table("downloads").create(_DOWNLOADS, pk="partition")
 
 
+@migrations()
+def keys(db: sqlite_utils.Database) -> None:
+    """The keys of all earlier incarnations: a restored server may know only an old one."""
+    db.table("keys").create({"incarnation": int, "pem": str}, pk="incarnation", not_null={"pem"})
+    held = list(db.query("SELECT incarnation, old_pem AS pem FROM identity WHERE old_pem IS NOT NULL"))
+    db.table("keys").insert_all({**row, "incarnation": row["incarnation"] - 1} for row in held)
+    db.execute("ALTER TABLE identity DROP COLUMN old_pem")
+
+
 class Database:
     """One terminal's file, for any number of threads and processes."""
 

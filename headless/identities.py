@@ -17,7 +17,7 @@ from headless.proof import Head, Jwk
 class Identity:
     """Who this terminal is. `frozen` says why it must not push; `reader` is the officer whose rows are held.
 
-    `next_pem` is the key of an incarnation that has been asked for, `old_pem` that of the one before this.
+    `next_pem` is the key of an incarnation that has been asked for.
     """
 
     code: str
@@ -33,7 +33,6 @@ class Identity:
     frozen: dict[str, Any] | None
     asset: str | None
     next_pem: str | None
-    old_pem: str | None
 
 
 @dataclass(frozen=True)
@@ -121,6 +120,13 @@ class Identities(Database):
             pem = new_key()
             self._db.table("identity").update(1, {"next_pem": pem})
             return pem
+
+    def former_keys(self) -> list[tuple[int, str]]:
+        """The earlier incarnations with their keys (PEM), the newest first: a restored server may know only one of them."""
+        return [
+            (row["incarnation"], row["pem"])
+            for row in self._all("SELECT incarnation, pem FROM keys ORDER BY incarnation DESC")
+        ]
 
     # Sessions
 

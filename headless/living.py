@@ -14,13 +14,16 @@ from headless.store import Answer, Batch, Identity
 T = TypeVar("T")
 INCARNATIONS, WIPED = "/v1/terminals/incarnations", "/v1/terminals/wiped"
 WIPE = "wipe"
+_UNKNOWN = frozenset({"terminal.unknown", "proof.invalid"})
+"""What a server answers to a key of which it was restored to know nothing."""
 
 
 @dataclass(frozen=True)
 class Evacuated:
     """What an evacuation came to: outcomes learnt, and the receipt once the terminal has been wiped (None: not ordered).
 
-    A terminal that is an older copy, or that has lost a part of its queue, is never ordered to wipe.
+    Until a verified backup has everything it is not ordered; a terminal that is an older copy, or that has lost a part of
+    its queue, never is.
     """
 
     outcomes: list[dict[str, Any]]
@@ -37,14 +40,14 @@ class Living(Pushing):
         return self._recognised(lambda: Pushing.push(self, limit, skip=skip, urgent=urgent))
 
     def _recognised(self, step: Callable[[], T]) -> T:
-        """Do a step; where the server does not know this key, and there was one before it, claim the incarnation again."""
+        """Do a step; where the server does not know this key, and there were others, claim the incarnations again."""
         try:
             return step()
         except Problem as problem:
-            if problem.code not in ("terminal.unknown", "proof.invalid") or self.identity.old_pem is None:
+            if problem.code not in _UNKNOWN or not self.store.former_keys():
                 raise
             with self.store.lead.held():
-                self._reissued()
+                self._reissued(problem)
             return step()
 
     # A new incarnation
@@ -79,13 +82,30 @@ class Living(Pushing):
             self.unsupported = frozenset()
             return self.store.identity()
 
-    def _reissued(self) -> None:
-        """Claim the present incarnation once more by the key before it: the same request gets the same answer."""
+    def _reissued(self, unknown: Problem) -> None:
+        """Claim each incarnation once more by the key before it, from the newest key that the server knows.
+
+        The same request gets the same answer, so the chains begin as they did. Raises `unknown` when it knows no key.
+        """
         identity = self.store.identity()
-        assert identity.old_pem is not None
-        present = proof.Key(identity.pem)
-        told = self._claimed(proof.Key(identity.old_pem), present, identity, "restored")
-        incarnation, genesis, head = self._issued(told, identity, present)
+        after = proof.Key(identity.pem)
+        claims: list[tuple[proof.Key, proof.Key]] = []
+        for _, pem in self.store.former_keys():
+            before = proof.Key(pem)
+            claims.insert(0, (before, after))
+            after = before
+            try:
+                told = self._claimed(before, claims[0][1], identity, "restored")
+                break
+            except Problem as problem:
+                if problem.code not in _UNKNOWN:
+                    raise
+        else:
+            raise unknown
+        for by, new in claims[1:]:
+            self._issued(told, identity, by)
+            told = self._claimed(by, new, identity, "restored")
+        incarnation, genesis, head = self._issued(told, identity, proof.Key(identity.pem))
         if (incarnation, genesis) != (identity.incarnation, identity.genesis):
             raise Broken("the incarnation was issued again, and is another one")
         self.store.keep_head(head)
@@ -112,8 +132,8 @@ class Living(Pushing):
     def evacuate(self, limit: int = chain.MAX_BATCH) -> Evacuated:
         """After 403 `terminal.revoked`: hand in everything; on the order to wipe, destroy store and key (section 6).
 
-        Raises Problem (`evacuation.not_ordered` when the terminal is active), Frozen, Offline, Broken; the queue is kept
-        until the order has come.
+        Where the order is to keep, everything stays as it is: ask again later. Raises Problem (`evacuation.not_ordered`
+        when the terminal is active), Frozen, Offline, Broken; the queue is kept until the order to wipe has come.
         """
         with self.store.lead.held():
             learnt = [] if self.store.fact("order") == WIPE else self._hand_in(limit)
@@ -125,7 +145,7 @@ class Living(Pushing):
     def _hand_in(self, limit: int) -> list[dict[str, Any]]:
         learnt: list[dict[str, Any]] = []
         last: Answer | None = None
-        while last is None or last.order != WIPE:
+        while last is None or last.order is None:
             batch = self._next_to_hand_in(limit, last)
             if batch is None:
                 break

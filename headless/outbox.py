@@ -246,7 +246,7 @@ class Outbox(Identities):
             if shown is not None:
                 self._shown(shown, answer.epoch)
             self._note("safe", [answer.epoch, answer.safe_upto])
-            if answer.order is not None:
+            if answer.order != self.fact("order"):
                 self._note("order", answer.order)
             top = self._top()
             if answer.next > top + 1:

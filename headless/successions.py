@@ -10,7 +10,7 @@ from headless.chain import canonical
 from headless.outbox import HELD, WAITING, Answer, Outbox
 from headless.proof import Head
 
-_TABLES = ("identity", "sessions", "queue", "past", "heads", "rows", "cursors", "downloads", "facts")
+_TABLES = ("identity", "keys", "sessions", "queue", "past", "heads", "rows", "cursors", "downloads", "facts")
 
 
 class Successions(Outbox):
@@ -25,7 +25,8 @@ class Successions(Outbox):
         with self.transaction():
             old = self.identity()
             self._archive(old.incarnation)
-            told = {"pem": old.next_pem, "old_pem": old.pem, "incarnation": incarnation, "genesis": genesis}
+            self._db.table("keys").insert({"incarnation": old.incarnation, "pem": old.pem})
+            told = {"pem": old.next_pem, "incarnation": incarnation, "genesis": genesis}
             self._db.table("identity").update(1, {**told, "next_pem": None, "frozen": None})
             self._close_session()
             self._wrap(f"status IN ('{WAITING}', '{HELD}')")

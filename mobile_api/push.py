@@ -15,7 +15,7 @@ from backend.kernel.problems import Problem
 from mobile_api.blueprint import Blueprint
 from mobile_api.guard import by_key, by_push_proof, proven_key
 from mobile_api.services import services
-from sync.writing.chains import WIPE
+from sync.writing.leaving import KEEP, WIPE
 
 FRAMES = "application/vnd.roundsman.frames"
 PATH = "/v1/sync/push"
@@ -37,9 +37,9 @@ class Pushed(Schema):
 
 
 class Evacuated(Pushed):
-    """The same; ``order`` is ``wipe`` once everything that was captured has come."""
+    """The same; ``order`` is ``keep`` once everything that was captured has come, ``wipe`` once a verified backup has it."""
 
-    order = fields.String(required=True, allow_none=True, validate=validate.OneOf([WIPE]))
+    order = fields.String(required=True, allow_none=True, validate=validate.OneOf([KEEP, WIPE]))
 
 
 class Numbers(Schema):

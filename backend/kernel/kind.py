@@ -61,7 +61,11 @@ class Mark:
 
 @dataclass(slots=True)
 class Head:
-    """The present version of a record."""
+    """The present version of a record.
+
+    ``terminal``: whose operation made its first version. ``author``: whose hand made the present one, empty where a leader
+    released it from escrow. ``since``: the version from which on all are of that hand.
+    """
 
     id: str
     kind: str
@@ -73,6 +77,17 @@ class Head:
     terminal: str
     body: bytes
     doc: Mapping[str, Any]
+    author: str
+    since: int
+
+    def moved(self, base: int, author: str) -> bool:
+        """Whether others than that hand have changed the record since the version ``base``."""
+        return base < self.version and not (self.author == author and self.since <= base + 1)
+
+
+def hand(terminal: str, officer: str) -> str:
+    """An officer at a terminal: he sees what he himself has entered there before it is sent, and nobody else's."""
+    return f"{terminal}/{officer}"
 
 
 REMOVED = "removed"

@@ -142,6 +142,12 @@ _ROWS = (
     ),
     Entry("record.removed", 409, "记录已被移除，两者均已保存", "The record was taken away; both are kept."),
     Entry("record.disputed", 409, "记录存在争议，此值已并入", "The record is under dispute; this value has joined it."),
+    Entry(
+        "dispute.full",
+        409,
+        "该争议的待选值已满，请先处置，再重新录入",
+        "The dispute has as many values as it can hold; settle it, then enter this one again.",
+    ),
     Entry("record.owned", 422, "此记录只能由建立它的终端修改", "Only the terminal that made this record changes it."),
     Entry(
         "reference.unknown",

@@ -345,7 +345,10 @@ records = Table(
     _text("state"),
     _text("terminal"),
     Column("body", LargeBinary, nullable=False),
-    comment="The present version of every record; body: the row as it is sent to terminals.",
+    _text("author"),
+    Column("since", Integer, nullable=False),
+    comment="The present version of every record; body: the row as it is sent to terminals; author: the terminal and"
+    " officer whose operations made all versions from since on, empty for one released from escrow.",
 )
 Index("records_by_partition", records.c.facility, records.c.partition, records.c.seq)
 REMOVED = text("state = 'removed'")

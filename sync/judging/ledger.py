@@ -12,7 +12,7 @@ from backend.audit.log import leaf
 from backend.identity.sessions import Session
 from backend.kernel.clock import to_text
 from backend.kernel.ids import b64, sha256
-from backend.kernel.kind import REMOVED, Head, Mark
+from backend.kernel.kind import REMOVED, Head, Mark, hand
 from sync.judging.accept import Operation
 from sync.judging.disputes import CONFLICT, SETTLED
 from sync.judging.state import Original, State
@@ -83,7 +83,10 @@ class Ledger:
     def enter(
         self, effect: Effect, operation: Operation, session: Session, marks: tuple[Mark, ...], proven: int | None
     ) -> Head:
-        """The version that an effect makes of its record; ``operation`` is the one that it tells of."""
+        """The version that an effect makes of its record; ``operation`` is the one that it tells of.
+
+        One that was released from escrow has no author: its officer had been told that it did not count.
+        """
         said, ruling = operation.said, effect.ruling
         assert said is not None
         self.seq += 1
@@ -110,9 +113,11 @@ class Ledger:
             }
         )
         owner = before.terminal if before else said["terminal"]
+        author = "" if effect.source is not None else hand(said["terminal"], session.officer.officer)
+        since = before.since if before is not None and before.author == author else version
         head = Head(
             effect.record, effect.kind, version, self.seq, ruling.partition, ruling.place, ruling.state, owner, body,
-            ruling.doc,
+            ruling.doc, author, since,
         )  # fmt: skip
         self._replace(before, head)
         if ruling.alarm:
@@ -278,4 +283,6 @@ def _record_row(facility: str, head: Head) -> dict[str, Any]:
         "state": head.state,
         "terminal": head.terminal,
         "body": head.body,
+        "author": head.author,
+        "since": head.since,
     }

@@ -17,11 +17,10 @@ _NOTHING = object()
 
 @dataclass(frozen=True, slots=True)
 class Meeting:
-    """``disputed``: field → the server's value, of the fields that cannot be decided here. ``moved``: others had
-    changed the record since. ``agreed``: all that was written stands already."""
+    """``disputed``: field → the server's value, of the fields that cannot be decided here. ``agreed``: all that was
+    written stands already."""
 
     disputed: Mapping[str, Any]
-    moved: bool
     agreed: bool
 
 
@@ -30,18 +29,22 @@ def value(head: Head, name: str) -> Any:
     return head.doc.get(name, head.state if name == "state" else None)
 
 
-def meet(kind: Kind, verb: Verb, head: Head, base: int, seen: Mapping[str, Any], fields: Mapping[str, Any]) -> Meeting:
-    """An edit or a transition against the present version; ``seen`` names every field that it compares."""
-    moved = base < head.version
+def meet(
+    kind: Kind, verb: Verb, head: Head, seen: Mapping[str, Any], fields: Mapping[str, Any], *, moved: bool
+) -> Meeting:
+    """An edit or a transition against the present version.
+
+    ``seen`` names every field that it compares. ``moved``: others have changed the record since.
+    """
     changes = differing(verb, head, fields)
     if head.state == REMOVED:
-        return Meeting(changes or {"state": REMOVED}, True, False)
+        return Meeting(changes or {"state": REMOVED}, agreed=False)
     wary = moved and (kind.policy is Policy.DECISION or verb.removes or not seen)
     collides = any(
         wary or (moved and name in kind.strict) or (name in seen and stands != seen[name])
         for name, stands in changes.items()
     )
-    return Meeting(changes if collides else {}, moved, not changes)
+    return Meeting(changes if collides else {}, agreed=not changes)
 
 
 def differing(verb: Verb, head: Head, fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,8 +15,9 @@ import structlog
 from backend.identity.sessions import Session
 from backend.kernel.clock import from_text
 from backend.kernel.ids import UUID7, derived
-from backend.kernel.kind import Deed, Head, Kind, Mark, Policy, Ruling, Verb, by_sync
+from backend.kernel.kind import Deed, Head, Kind, Mark, Policy, Ruling, Verb, by_sync, hand
 from backend.kernel.problems import Problem
+from backend.records.conflicts.kind import MOST_VALUES
 from backend.records.registry import kinds
 from sync.judging import authority, disputes, settle
 from sync.judging.accept import Operation
@@ -238,18 +239,18 @@ class Planner:
     def _changed(self, weighing: _Weighing, head: Head, right: tuple[Mark, ...]) -> Verdict:
         """An edit or a transition of a record that there is: three ways, field by field."""
         operation, kind, verb = weighing.operation, weighing.kind, weighing.verb
-        base = -1 if self._lost_before(weighing, head) else weighing.said["base"]
-        meeting = meet(kind, verb, head, base, operation.seen, operation.fields)
+        moved = head.moved(weighing.said["base"], hand(weighing.origin.terminal, weighing.said["officer"]))
+        meeting = meet(kind, verb, head, operation.seen, operation.fields, moved=moved)
         dispute = self._dispute_of(head)
         if meeting.disputed or (dispute is not None and joins(dispute.doc["server"], verb, head, operation.fields)):
             return self._disputed(weighing, head, meeting.disputed or differing(verb, head, operation.fields))
-        if meeting.agreed and meeting.moved:
+        if meeting.agreed and moved:
             return Verdict("merged", own=head.id, marks=right)
         ruling = self._ask(weighing, head)
         if isinstance(ruling, Problem):
             return self._unfit(weighing, ruling)
         effect = Effect(head.id, kind.name, ruling, ruling.marks)
-        return Verdict("merged" if meeting.moved else "applied", effects=(effect,), own=head.id, marks=right)
+        return Verdict("merged" if moved else "applied", effects=(effect,), own=head.id, marks=right)
 
     def _unfit(self, weighing: _Weighing, problem: Problem) -> Verdict:
         """What a kind refuses; but a reference to a record that is not here yet waits for it."""
@@ -266,14 +267,6 @@ class Planner:
         heads = self._state.heads
         return [each for each in named if isinstance(each, str) and UUID7.fullmatch(each) and each not in heads]
 
-    def _lost_before(self, weighing: _Weighing, head: Head) -> bool:
-        """Whether an own operation that ``base`` counts has made no version, but a conflict: then others have moved it."""
-        for needed in weighing.said["after"]:
-            before = self._state.originals.get(needed) if self._state.fates.get(needed) == "conflict" else None
-            if before is not None and orjson.loads(before.outcome)["record"] == head.id:
-                return True
-        return False
-
     def _dispute_of(self, head: Head) -> Head | None:
         conflict = self._state.disputes.get(head.id)
         return self._state.heads.get(conflict) if conflict else None
@@ -281,6 +274,8 @@ class Planner:
     def _disputed(self, weighing: _Weighing, head: Head, server: Mapping[str, Any]) -> Verdict:
         """The operation becomes a candidate of the record's one open conflict."""
         operation, dispute = weighing.operation, self._dispute_of(head)
+        if dispute is not None and len(dispute.doc["candidates"]) >= MOST_VALUES:
+            return refused(Problem("dispute.full", "base"))
         mine = disputes.candidate(weighing.said, weighing.session.officer.name, operation.fields, operation.seen)
         if dispute is not None:
             conflict, doc = dispute.id, disputes.joined(dispute.doc, server, mine)
@@ -367,9 +362,9 @@ class Planner:
         verdict = self._released(inner)
         if verdict.status not in {"applied", "merged", "conflict"}:
             return refused(verdict.problem or Problem("server.fault"))
-        effects = [replace(each, source=inner) for each in verdict.effects]
+        effects = [replace(each, source=inner, marks=(*each.marks, _RELEASED)) for each in verdict.effects]
         if effects and verdict.own:
-            effects[0] = replace(effects[0], marks=(*effects[0].marks, *verdict.marks, _RELEASED))
+            effects[0] = replace(effects[0], marks=(*effects[0].marks, *verdict.marks))
         return Verdict("applied", effects=(word, *effects), own=weighing.record)
 
     def _released(self, inner: Operation) -> Verdict:

@@ -63,7 +63,8 @@ class State:
 def _head(row: Any) -> Head:
     doc = orjson.loads(row.body)["doc"]
     return Head(
-        row.id, row.kind, row.version, row.seq, row.partition, row.place, row.state, row.terminal, row.body, doc
+        row.id, row.kind, row.version, row.seq, row.partition, row.place, row.state, row.terminal, row.body, doc,
+        row.author, row.since,
     )  # fmt: skip
 
 
@@ -104,7 +105,6 @@ class Reader:
         every = [*sessions.values(), *lost.values()]
         ground = self._grounds.read(connection, facility, every, heads, _named(concerned, heads))
         again = {each.op for each in operations if each.op and each.op in fates}
-        again |= {op for op, fate in fates.items() if fate == "conflict"}
         return State(
             sessions,
             heads,
@@ -153,7 +153,8 @@ class Reader:
         before = self._before.first(connection, {"f": facility, "id": row.id, "v": row.version - 1})
         doc = orjson.loads(before.body)["doc"] if before is not None else {}
         return Head(
-            row.id, row.kind, row.version, row.seq, row.partition, row.place, row.state, row.terminal, row.body, doc
+            row.id, row.kind, row.version, row.seq, row.partition, row.place, row.state, row.terminal, row.body, doc,
+        row.author, row.since,
         )  # fmt: skip
 
     def _read_disputes(self, connection: Connection, facility: str, records: list[str]) -> dict[str, str]:

@@ -15,7 +15,7 @@ import orjson
 from sqlalchemy import bindparam, delete, select, update
 
 from backend.audit.log import append
-from backend.identity.segments import MOST_RANGES, Chain, Range, Segment, Segments, lacking, without
+from backend.identity.segments import MOST_RANGES, Chain, Segment, Segments, lacking
 from backend.identity.terminals import ACTIVE, CLOSED, FROZEN, REVOKED, Ends, Terminal
 from backend.kernel.framing import Frame
 from backend.kernel.ids import b64
@@ -24,9 +24,9 @@ from backend.storage import tables
 from backend.storage.door import Row, Transaction
 from backend.storage.engine import Store
 from sync.judging.accept import Operation
+from sync.writing import leaving
 from sync.writing.jobs import Job, Part, Standing
 
-WIPE = "wipe"
 _LEAVING = (REVOKED, CLOSED)
 """What a terminal in these states has captured, it may still hand in; nothing else."""
 UNSUPPORTED = "unsupported"
@@ -259,9 +259,9 @@ class Chains:
             facts = {"terminal": end.terminal, "incarnation": end.incarnation, "captured": captured}
             append(transaction, "terminal.reported", facts)
         lacks = lacking(n, held, captured)
-        whole = part.evacuated and not part.cut and self._came(transaction, end, lacks)
+        word = leaving.order(transaction, end, lacks) if part.evacuated and not part.cut else None
         told = [each for each in lacks if each[0] <= top][:MOST_RANGES]
-        return Standing(n + 1, told, end.safe_n, WIPE if whole else None)
+        return Standing(n + 1, told, end.safe_n, word)
 
     def _mend(self, transaction: Transaction, job: Job, part: Part) -> tuple[int, bytes, list[Segment]]:
         """Joins what is new with what it touches: last number and hash of the run from 1, and the segments then."""
@@ -278,13 +278,6 @@ class Chains:
         chain = {"facility": end.facility, "terminal": end.terminal, "incarnation": end.incarnation}
         transaction.put(self._new_segments, [chain | asdict(joined)])
         return end.last_n, end.last_hash, sorted([*rest, joined], key=lambda each: each.first)
-
-    def _came(self, transaction: Transaction, end: Terminal, lacks: list[Range]) -> bool:
-        """Whether all that a chain lacks has come on a fork of it."""
-        if not lacks:
-            return True
-        key = _key(end) | {"first": lacks[0][0], "last": lacks[-1][1]}
-        return not without(lacks, (row.n for row in self._forked.all(transaction.connection, key)))
 
 
 def _refused(job: Job, end: Terminal) -> Problem | None:

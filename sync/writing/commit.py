@@ -34,7 +34,7 @@ from sync.writing.queue import Queue
 _log = structlog.get_logger(__name__)
 
 _R, _D = tables.records.c, tables.disputes.c
-_CHANGED = ("version", "seq", "partition", "place", "state", "body")
+_CHANGED = ("version", "seq", "partition", "place", "state", "body", "author", "since")
 _CHANGE = (
     update(tables.records)
     .where(_R.facility == bindparam("of_facility"), _R.id == bindparam("of_id"))

@@ -16,8 +16,8 @@ class Standing:
     """Where a chain stands after a job.
 
     ``next``: the first number that the server lacks. ``missing``: the ranges that it lacks below the highest it has, at
-    most 100. ``safe_upto``: up to which a verified backup has the chain. ``order``: ``wipe`` when a revoked terminal has
-    handed in all that it captured.
+    most 100. ``safe_upto``: up to which a verified backup has the chain. ``order``: ``keep`` when a revoked terminal has
+    handed in all that it captured, ``wipe`` when verified backups have it too.
     """
 
     next: int

@@ -108,11 +108,24 @@ def test_a_person_cannot_be_moved_twice_without_a_word(both: World, desks: tuple
 def test_edits_of_one_terminal_follow_each_other_without_waiting(both: World, desks: tuple[Hand, Hand]) -> None:
     one, other = desks
     first = edit(one, {"name": "甲"}, {"name": "测试p1"})
-    edit(one, {"name": "乙"}, {"name": "甲"}, base=2, after=[first])
+    edit(one, {"name": "乙"}, {"name": "甲"}, after=[first])
     edit(other, {"number": "2026-x"}, {"number": "2026-p1"})
     last(other)
     assert [each["status"] for each in one.told()] == ["merged", "merged"]
     assert record(both)["doc"] | {"name": "乙", "number": "2026-x"} == record(both)["doc"]
+
+
+def test_a_dispute_that_is_full_takes_no_more(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sync.judging.plan.MOST_VALUES", 2)
+    hands = [Hand(small).signed_in("INT") for _ in range(4)]
+    for at, each in enumerate(hands):
+        edit(each, {"name": f"甲{at}"}, {"name": "测试p1"})
+    told = [last(each) for each in hands]
+    assert [each["status"] for each in told] == ["applied", "conflict", "conflict", "rejected"]
+    assert told[3]["problem"]["code"] == "dispute.full"
+    assert len(record(small, told[1]["conflict"])["doc"]["candidates"]) == 2
+    settle(hands[0], told[1]["conflict"], {"name": "server"})
+    assert last(hands[0])["status"] == "applied"
 
 
 @pytest.mark.parametrize(
@@ -257,11 +270,11 @@ def test_a_removal_races_an_edit(both: World, desks: tuple[Hand, Hand]) -> None:
 
 
 def test_an_edit_races_a_removal(both: World) -> None:
-    admin, k = Hand(both).signed_in("ADM"), both.ids["K"]
+    admin, other, k = Hand(both).signed_in("ADM"), Hand(both).signed_in("ADM"), both.ids["K"]
     admin.write("place", "change", k, {"name": "新门"}, base=1, seen={"name": "处所K"})
     assert last(admin)["status"] == "applied"
-    admin.write("place", "close", k, {"reason": "拆除"}, base=1, seen={"state": "open"})
-    assert last(admin)["status"] == "conflict"
+    other.write("place", "close", k, {"reason": "拆除"}, base=1, seen={"state": "open"})
+    assert last(other)["status"] == "conflict"
     assert record(both, "K")["state"] == "open"
     store.verified(both)
 

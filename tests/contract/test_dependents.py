@@ -90,7 +90,7 @@ def test_a_conflict_does_not_reject_what_came_after_it(shared: World) -> None:
     stale = h.write("place", "change", shared.ids["C1"], change, base=version, seen={"name": "旧名"})
     other = {"fields": {"position": 9}, "seen": {"position": 1}}
     h.write("place", "change", shared.ids["C1"], base=version, after=[stale], **other)
-    assert [said(outcome)[0] for outcome in h.told()] == ["conflict", "merged"]
+    assert [said(outcome)[0] for outcome in h.told()] == ["conflict", "applied"]
 
 
 def test_an_operation_id_is_used_once(shared: World) -> None:

@@ -126,7 +126,8 @@ def test_an_edit_that_was_made_apart_is_disputed_even_if_the_state_is_the_same(b
     to = {"posts": ["DISC"], "officer": both.ids["DISC"], "reason": "轮休"}
     assert codes(step(leader, record, "delegate", to)) == []
     assert store.one(both, tables.records, id=record).state == "issued"
-    outcome = step(leader, record, "cancel", {"reason": "已出所"}, base=1, seen={"state": "issued"})
+    other = Hand(both).signed_in("LEAD")
+    outcome = step(other, record, "cancel", {"reason": "已出所"}, base=1, seen={"state": "issued"})
     assert (outcome["status"], outcome["problem"]["code"]) == ("conflict", "record.conflict")
 
 

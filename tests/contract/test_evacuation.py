@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from copy import copy
 from typing import Any
 
 import httpx
 import pytest
 
+from backend.audit import backups
 from backend.identity import facilities, terminals
+from backend.kernel.keys import load_jwk
 from backend.storage import tables
+from backend.storage.engine import sqlite_url
 from headless import proof
 from headless.chain import uuid7
 from headless.errors import Problem
+from tests.contract.test_epochs import opens
 from tests.support import hand, store
 from tests.support.hand import Hand
 from tests.support.world import FACILITY, World
@@ -47,6 +52,28 @@ def handed(response: httpx.Response) -> tuple[list[tuple[int, str]], str | None]
     return [(outcome["n"], outcome["status"]) for outcome in told["outcomes"]], told["order"]
 
 
+@pytest.fixture
+def back_up(request: pytest.FixtureRequest) -> Iterator[Callable[[World], None]]:
+    """Makes a copy of an installation, reads it back, and tells the live store what it covers."""
+    copies: list[str] = []
+
+    def made(world: World) -> None:
+        services = world.services
+        if services.store.sqlite:
+            target = world.folder / f"{uuid7()}.sqlite3"
+            backups.make(services.store, target)
+            url = sqlite_url(target)
+        else:
+            services.store.engine.dispose()
+            url = request.getfixturevalue("postgres").fresh(world.settings.database)
+            copies.append(url)
+        backups.confirm(services.door, load_jwk(services.keyring.head.jwk), url)
+
+    yield made
+    for url in copies:
+        request.getfixturevalue("postgres").drop(url)
+
+
 def acts(world: World, h: Hand) -> list[str]:
     found = [leaf["act"] for leaf in store.leaves(world) if leaf.get("terminal") == h.terminal]
     return [act for act in found if act.startswith("terminal.")]
@@ -65,24 +92,66 @@ def test_everything_ends_in_escrow_and_the_order_comes_with_the_last_of_it(both:
     assert handed(over) == ([(5, "escrowed")], None)
     assert over.json()["missing"] == [[3, 4]]
     last = h.evacuate(3, 4)
-    assert handed(last) == ([(3, "escrowed"), (4, "quarantined")], "wipe")
+    assert handed(last) == ([(3, "escrowed"), (4, "quarantined")], "keep")
     assert (last.json()["next"], last.json()["missing"]) == (6, [])
     problem = last.json()["outcomes"][0]["problem"]["code"]
     assert problem == "terminal.evacuated"
     assert len(store.rows(both, tables.records, kind="patrol.round")) == records, "nothing took effect"
     whole = h.evacuate()
-    assert handed(whole)[1] == "wipe"
+    assert handed(whole)[1] == "keep"
     kept = store.rows(both, tables.operations, terminal=h.terminal)
     assert hand.outcomes(whole) == b",".join(row.outcome for row in kept)
     assert [row.raw for row in kept] == [raw for _, _, raw in h.frames]
     store.verified(both)
 
 
+def test_the_wipe_is_ordered_when_a_copy_that_was_read_back_has_it_all(
+    both: World, back_up: Callable[[World], None]
+) -> None:
+    h = rounds(both, 3)
+    h.told(1, 1)
+    revoke(both, h)
+    h.evacuate(2, 2)
+    back_up(both)
+    assert handed(h.evacuate(3, 3)) == ([(3, "escrowed")], "keep"), "the copy lacks the last of it"
+    assert handed(nothing(h)) == ([], "keep")
+    back_up(both)
+    assert handed(nothing(h)) == ([], "wipe")
+
+
+def test_a_fork_s_bytes_must_be_in_the_copy_too(small: World, back_up: Callable[[World], None]) -> None:
+    h = rounds(small, 2)
+    h.told()
+    clone = copy(h)
+    clone.frames = h.frames[:1]
+    clone.open()
+    revoke(small, h)
+    back_up(small)
+    assert handed(clone.evacuate(2, 2)) == ([(2, "quarantined")], "keep")
+    small.clock.advance(1)
+    rounds(small, 0)  # work went on: the head that is copied is younger
+    back_up(small)
+    assert handed(nothing(clone)) == ([], "wipe")
+
+
+def test_a_copy_of_an_earlier_epoch_lets_nobody_go(small: World, back_up: Callable[[World], None]) -> None:
+    h, idle = rounds(small, 1), Hand(small)
+    h.told()
+    for each in (h, idle):
+        revoke(small, each)
+    back_up(small)
+    opens(small)
+    assert handed(nothing(h)) == ([], "keep")
+    assert handed(nothing(idle)) == ([], "wipe"), "it has nothing that could be lost"
+    back_up(small)
+    assert handed(nothing(h)) == ([], "wipe")
+
+
 def test_an_operation_of_a_schema_that_is_not_taken_is_handed_in_too(standing: World) -> None:
     h = rounds(standing, 1)
     h.open(schema=2)
     revoke(standing, h)
-    assert handed(h.evacuate()) == ([(1, "escrowed"), (2, "escrowed")], "wipe")
+    assert handed(h.evacuate()) == ([(1, "escrowed"), (2, "escrowed")], "keep")
 
 
 def test_what_was_captured_and_has_not_come_holds_the_order_back(standing: World) -> None:
@@ -93,7 +162,7 @@ def test_what_was_captured_and_has_not_come_holds_the_order_back(standing: World
     assert handed(h.evacuate(3, 3, captured=3)) == ([(3, "escrowed")], None), "less is not believed later"
     for _ in range(6):
         h.open()
-    assert handed(h.evacuate(4, 9))[1] == "wipe"
+    assert handed(h.evacuate(4, 9))[1] == "keep"
 
 
 def test_a_revoked_terminal_is_answered_nowhere_else(both: World) -> None:
@@ -104,7 +173,7 @@ def test_a_revoked_terminal_is_answered_nowhere_else(both: World) -> None:
     assert code(h.push(2, 2)) == REVOKED
     for ask in (h.pull, h.fetch, lambda: h.signed_in("PAT")):
         assert refused(ask) == REVOKED
-    assert handed(h.evacuate(2, 2)) == ([(2, "escrowed")], "wipe")
+    assert handed(h.evacuate(2, 2)) == ([(2, "escrowed")], "keep")
 
 
 def test_an_active_or_a_frozen_terminal_is_not_evacuated(standing: World) -> None:
@@ -137,7 +206,7 @@ def test_a_copy_of_a_revoked_terminal_is_quarantined_and_still_let_go(both: Worl
         clone.open()
     revoke(both, h)
     first = clone.evacuate(1, 4)
-    assert handed(first) == ([(1, "applied"), (2, "quarantined"), (3, "quarantined"), (4, "quarantined")], "wipe")
+    assert handed(first) == ([(1, "applied"), (2, "quarantined"), (3, "quarantined"), (4, "quarantined")], "keep")
     assert first.json()["outcomes"][1]["problem"]["code"] == "chain.fork"
     assert [row.raw for row in store.rows(both, tables.forks, terminal=h.terminal)] == [
         raw for _, _, raw in clone.frames[1:]
@@ -147,7 +216,7 @@ def test_a_copy_of_a_revoked_terminal_is_quarantined_and_still_let_go(both: Worl
     assert hand.outcomes(clone.evacuate(3, 3)) in hand.outcomes(first)
     assert len(store.leaves(both)) == leaves
     assert store.one(both, tables.terminals, terminal=h.terminal).state == "revoked"
-    assert handed(h.evacuate(2, 4)) == ([(2, "applied"), (3, "applied"), (4, "escrowed")], "wipe")
+    assert handed(h.evacuate(2, 4)) == ([(2, "applied"), (3, "applied"), (4, "escrowed")], "keep")
     store.verified(both)
 
 
@@ -159,7 +228,7 @@ def test_a_frozen_terminal_that_is_revoked_hands_in_what_it_has(standing: World)
     clone.open()
     assert code(clone.push()) == (409, "chain.fork")
     revoke(standing, h)
-    assert handed(h.evacuate(2, 3)) == ([(2, "escrowed"), (3, "escrowed")], "wipe")
+    assert handed(h.evacuate(2, 3)) == ([(2, "escrowed"), (3, "escrowed")], "keep")
 
 
 def test_the_wipe_is_kept_as_the_claim_it_is(both: World) -> None:
@@ -230,8 +299,8 @@ def test_who_has_nothing_left_asks_with_nothing(standing: World) -> None:
         revoke(standing, h)
     assert handed(nothing(idle)) == ([], "wipe")
     assert handed(nothing(behind)) == ([], None)
-    assert handed(behind.evacuate(1, 2))[1] == "wipe"
-    assert handed(nothing(behind)) == ([], "wipe")
+    assert handed(behind.evacuate(1, 2))[1] == "keep"
+    assert handed(nothing(behind)) == ([], "keep")
 
 
 def test_one_whose_device_was_enrolled_again_still_hands_in_what_it_has(standing: World) -> None:
@@ -239,7 +308,7 @@ def test_one_whose_device_was_enrolled_again_still_hands_in_what_it_has(standing
     h.open()
     Hand(standing, asset="asset-evacuated")
     assert code(h.push()) == REVOKED
-    assert handed(h.evacuate()) == ([(1, "escrowed")], "wipe")
+    assert handed(h.evacuate()) == ([(1, "escrowed")], "keep")
 
 
 def nothing(h: Hand) -> httpx.Response:

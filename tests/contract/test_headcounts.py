@@ -70,12 +70,12 @@ def test_moves_of_the_same_batch_are_after_every_moment_before_it(both: World) -
     both.clock.advance(60_000)
     found = register(both, begun)
     ids, now = both.ids, both.clock.now()
-    before = Head(ids["p1"], "person", 1, 1, "", ids["C1"], "held", "", b"", {})
-    after = Head(ids["p1"], "person", 2, 2, "", ids["C2"], "held", "", b"", {})
+    before = Head(ids["p1"], "person", 1, 1, "", ids["C1"], "held", "", b"", {}, "", 1)
+    after = Head(ids["p1"], "person", 2, 2, "", ids["C2"], "held", "", b"", {}, "", 1)
     found.applied(before, after)
     assert counts(both, found, begun) == counts(both, found, now - 1) == {"C1": 2, "C2": 1, "D1": 1}
     assert counts(both, found, now) == counts(both, found) == {"C1": 1, "C2": 2, "D1": 1}
-    found.applied(after, Head(ids["p1"], "person", 3, 3, "", None, "removed", "", b"", {}))
+    found.applied(after, Head(ids["p1"], "person", 3, 3, "", None, "removed", "", b"", {}, "", 1))
     assert counts(both, found) == {"C1": 1, "C2": 1, "D1": 1}
 
 

@@ -19,8 +19,9 @@ def change(state: State, op: dict[str, Any], now: str) -> dict[str, Any]:
     disputed = [name for name, value in fields.items() if doc[name] not in (op["seen"][name], value)]
     if disputed or _open_one(state, row["id"], fields):
         return _dispute(state, op, row, disputed or list(fields), now)
+    moved = state.moved(op)
     told = state.put(row["id"], "person", row["partition"], row["state"], doc | fields, now, op)
-    return told | ({} if op["base"] == row["version"] else {"status": "merged"})
+    return told | ({"status": "merged"} if moved else {})
 
 
 def _open_one(state: State, record: str, fields: Any) -> dict[str, Any] | None:

@@ -26,6 +26,8 @@ class State:
         self.rows: dict[str, dict[str, Any]] = {}
         self.outcomes: dict[str, dict[str, Any]] = {}
         self.effects: dict[str, int] = {}
+        self.hands: dict[str, tuple[tuple[str, str], int]] = {}
+        """Record → whose hand made its present version, and since which one."""
         self.seq = 0
 
     def new_id(self) -> str:
@@ -38,6 +40,9 @@ class State:
         """A new version of a record; returns what the outcome says of it."""
         self.seq += 1
         version = self.rows[id_]["version"] + 1 if id_ in self.rows else 1
+        hand = (op.get("terminal", ""), op.get("officer", ""))
+        before = self.hands.get(id_)
+        self.hands[id_] = (hand, before[1] if before and before[0] == hand else version)
         self.rows[id_] = {
             "id": id_,
             "kind": kind,
@@ -57,6 +62,12 @@ class State:
             "doc": doc,
         }
         return {"status": "applied", "record": id_, "version": version, "seq": self.seq, "marks": []}
+
+    def moved(self, op: dict[str, Any]) -> bool:
+        """Whether others have changed an operation's record since its base (section 10)."""
+        hand, since = self.hands[op["record"]]
+        mine = hand == (op["terminal"], op["officer"]) and since <= op["base"] + 1
+        return bool(op["base"] < self.rows[op["record"]]["version"]) and not mine
 
 
 def read_operation(raw: bytes) -> dict[str, Any]:

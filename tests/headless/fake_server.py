@@ -348,7 +348,8 @@ class Call:
             raise Failure(400, "frame.malformed", detail={"at": 0})
         answer = self.world.receive(terminal, claims, frames)
         if evacuation:
-            answer["order"] = "wipe" if terminal.next > terminal.captured else None
+            whole, order = terminal.next > terminal.captured, "keep" if self.world.uncovered else "wipe"
+            answer["order"] = order if whole else None
         return answer
 
     def _show(self, head: str) -> None:

@@ -34,6 +34,8 @@ class World:
         self.trouble: list[Failure] = []
         self.max_batch, self.max_bytes, self.epoch = 500, 4 * 1024 * 1024, 1
         self.leaves: list[bytes] = []
+        self.uncovered = False
+        """No verified backup has what was handed in."""
         self.shown: list[dict[str, Any]] = []
         self.kept = State()
         self.chains = Chains(self.facility, self.kept)

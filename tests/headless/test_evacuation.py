@@ -98,6 +98,19 @@ def test_without_the_order_nothing_is_destroyed(terminal: Terminal, world: World
     assert len(terminal.queue()) == 2
 
 
+def test_what_no_backup_has_is_kept(terminal: Terminal, world: World) -> None:
+    captured(terminal, world, 2)
+    revoked(terminal, world)
+    world.uncovered = True
+    done = terminal.evacuate()
+    assert (len(done.outcomes), done.receipt, terminal.status()["order"]) == (2, None, "keep")
+    assert terminal.evacuate().receipt is None and len(terminal.queue()) == 2
+    world.uncovered = False
+    terminal.sync()
+    with pytest.raises(Wiped):
+        terminal.status()
+
+
 def test_an_active_terminal_is_not_evacuated(terminal: Terminal, world: World) -> None:
     captured(terminal, world, 2)
     with pytest.raises(Problem) as refused:

@@ -65,7 +65,7 @@ def test_a_fork_ends_the_incarnation_for_both(terminal: Terminal, world: World, 
     session = copy.waiting()[0].operation["session"]
     before = copy.identity
     identity = copy.renew()
-    assert (identity.incarnation, identity.frozen, identity.old_pem) == (2, None, before.pem)
+    assert (identity.incarnation, identity.frozen, copy.store.former_keys()) == (2, None, [(1, before.pem)])
     assert identity.pem != before.pem
     assert copy.session is None
     assert [(queued.op, queued.incarnation, queued.n) for queued in copy.waiting()] == [

@@ -116,6 +116,30 @@ def revoked(terminal: Terminal, world: World) -> None:
     terminals.revoke(world.services.door, FACILITY, terminal.identity.terminal, world.ids["ADM"])
 
 
+def test_a_restore_to_before_several_incarnations(before: World) -> None:
+    terminal = before.terminal("PAT")
+    walked(terminal, before, 0)
+    terminal.push()
+    backup = backed_up(before, "backup.sqlite3")
+    for _ in range(3):
+        walked(terminal, before, 0)
+        terminal.push()
+        terminal.store.freeze({"code": "chain.fork"})
+        terminal.renew()
+        terminal.sign_in("PAT", SECRET)
+    walked(terminal, before, 0)
+    with restored(before, backup) as world, reopened(terminal.store.path, world) as again:
+        new_epoch(world)
+        again.push()
+        again.sign_in("PAT", SECRET)
+        again.sync()
+        assert again.identity.incarnation == 4
+        agreed(again, world)
+        assert len(store.rows(world, tables.incarnations, terminal=again.identity.terminal)) == 3
+        assert {queued.status for queued in again.queue()} == {"applied"}
+        same_rows(again, world)
+
+
 def test_a_revoked_terminal_hands_in_and_wipes_itself(terminal: Terminal, small: World) -> None:
     walked(terminal, small, 1)
     terminal.push()
@@ -126,7 +150,9 @@ def test_a_revoked_terminal_hands_in_and_wipes_itself(terminal: Terminal, small:
     assert refused.value.code == "terminal.revoked"
     done = terminal.evacuate(limit=2)
     assert told(done.outcomes) == [(n, "escrowed") for n in (3, 4, 5)]
-    assert done.receipt is not None
+    assert done.receipt is None, "nowhere else but here and in the store is what it has"
+    backed_up(small, "backup.sqlite3")
+    assert terminal.evacuate().receipt is not None
     with pytest.raises(Wiped):
         terminal.pull()
     assert b"PRIVATE KEY" not in terminal.store.path.read_bytes()
@@ -137,6 +163,7 @@ def test_a_revoked_terminal_hands_in_and_wipes_itself(terminal: Terminal, small:
 def test_nothing_left_to_hand_in(terminal: Terminal, small: World) -> None:
     walked(terminal, small, 1)
     terminal.push()
+    backed_up(small, "backup.sqlite3")
     revoked(terminal, small)
     outcomes, _ = terminal.sync()
     assert outcomes == []

@@ -43,7 +43,20 @@ def head(seq: int, partition: str, *, before: Head | None = None, state: str = "
         "doc": doc,
     }
     place = other.get("place")
-    return Head(record, row["kind"], version, seq, partition, place, state, record, orjson.dumps(row), doc or {})
+    return Head(
+        record,
+        row["kind"],
+        version,
+        seq,
+        partition,
+        place,
+        state,
+        record,
+        orjson.dumps(row),
+        doc or {},
+        record,
+        version,
+    )
 
 
 def enter(world: World, make: Callable[[Transaction], Sequence[Change]]) -> list[Head]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from itertools import permutations
+from itertools import count, permutations
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from tests.support.chance import tries
 
 TEXT = Text("某", "some")
 FIELDS = ("a", "b", "c", "s")
+TERMINALS = count()
 
 
 def _never(*_: Any) -> Ruling:
@@ -32,16 +33,17 @@ DECISION = replace(SHARED, policy=Policy.DECISION)
 
 
 def head(doc: Mapping[str, Any], version: int = 1, state: str = "open") -> Head:
-    return Head("r", "thing", version, 1, "place/x/base", None, state, "t", b"", doc)
+    return Head("r", "thing", version, 1, "place/x/base", None, state, "t", b"", doc, "t", version)
 
 
 @dataclass
 class Edit:
-    """An edit made off line over a document that somebody saw."""
+    """An edit made off line, at a terminal of its own unless said, over a document that somebody saw."""
 
     base: int
     seen: Mapping[str, int]
     fields: Mapping[str, int]
+    terminal: str = field(default_factory=lambda: f"terminal {next(TERMINALS)}")
 
 
 @dataclass
@@ -53,14 +55,19 @@ class Server:
     candidates: list[Edit] = field(default_factory=list)
 
     def take(self, edit: Edit, kind: Kind = SHARED) -> str:
-        meeting = meet(kind, EDIT, self.head, edit.base, edit.seen, edit.fields)
+        before = self.head
+        moved = before.moved(edit.base, edit.terminal)
+        meeting = meet(kind, EDIT, before, edit.seen, edit.fields, moved=moved)
         if meeting.disputed or joins(self.disputed, EDIT, self.head, edit.fields):
             self.disputed |= meeting.disputed or differing(EDIT, self.head, edit.fields)
             self.candidates.append(edit)
             return "conflict"
-        if not (meeting.agreed and meeting.moved):
-            self.head = replace(self.head, doc={**self.head.doc, **edit.fields}, version=self.head.version + 1)
-        return "merged" if meeting.moved else "applied"
+        if not (meeting.agreed and moved):
+            version = before.version + 1
+            since = before.since if before.author == edit.terminal else version
+            doc = {**before.doc, **edit.fields}
+            self.head = replace(before, doc=doc, version=version, author=edit.terminal, since=since)
+        return "merged" if moved else "applied"
 
 
 START = dict.fromkeys(FIELDS, 0)
@@ -113,8 +120,9 @@ def test_one_terminal_s_edits_over_its_own_never_dispute_each_other(
 ) -> None:
     server = Server(head(START))
     shown = START | first
-    later = Edit(2, {name: shown[name] for name in second}, second)
-    assert [server.take(made(first)), server.take(later)] == ["applied", "applied"]
+    earlier = made(first)
+    later = Edit(1, {name: shown[name] for name in second}, second, earlier.terminal)
+    assert [server.take(earlier), server.take(later)] == ["applied", "applied"]
     assert server.head.doc == shown | second
 
 
@@ -138,18 +146,26 @@ def test_one_terminal_s_edits_over_its_own_never_dispute_each_other(
 def test_what_collides(
     verb: Verb, kind: Kind, moved: bool, seen: dict[str, Any], fields: dict[str, Any], disputed: set[str]
 ) -> None:
-    meeting = meet(kind, verb, head(START, version=2 if moved else 1), 1, seen, fields)
-    assert set(meeting.disputed) == disputed and meeting.moved == moved
+    assert set(meet(kind, verb, head(START), seen, fields, moved=moved).disputed) == disputed
 
 
 @pytest.mark.parametrize("verb, fields", [(EDIT, {"a": 1}), (EDIT, {"a": 0}), (STEP, {}), (REMOVE, {})])
 def test_whatever_meets_a_removed_record_is_disputed(verb: Verb, fields: dict[str, int]) -> None:
     gone = head(START, 2, REMOVED)
-    meeting = meet(SHARED, verb, gone, 2, {name: START[name] for name in fields}, fields)
+    meeting = meet(SHARED, verb, gone, {name: START[name] for name in fields}, fields, moved=False)
     assert isinstance(meeting, Meeting) and meeting.disputed
 
 
-def test_a_base_ahead_of_the_server_has_not_moved() -> None:
-    """Its own operations before this one made no version, or a restore has lost them: the values decide."""
-    assert not meet(SHARED, EDIT, head(START, 3), 7, {"s": 0}, {"s": 1}).moved
-    assert meet(SHARED, EDIT, head(START, 3), 7, {"s": 2}, {"s": 1}).disputed == {"s": 0}
+@pytest.mark.parametrize("base, terminal, moved", [
+    (5, "other", False), (4, "other", True), (1, "other", True),
+    (4, "mine", False), (3, "mine", False), (2, "mine", False), (1, "mine", True),
+    (9, "other", False),
+])  # fmt: skip
+def test_only_others_move_a_record(base: int, terminal: str, moved: bool) -> None:
+    """Versions 3 to 5 are mine. A base ahead of the server is one that a restore has lost: the values decide."""
+    found = replace(head(START, 5), author="mine", since=3)
+    assert found.moved(base, terminal) == moved
+
+
+def test_what_was_released_from_escrow_has_moved_the_record_for_everybody() -> None:
+    assert replace(head(START, 5), author="", since=5).moved(4, "mine")

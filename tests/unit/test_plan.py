@@ -38,7 +38,7 @@ ORIGIN = Origin(TERMINAL, 1)
 
 def head(identity: str, doc: dict[str, Any], place: str | None) -> Head:
     body = orjson.dumps({"doc": doc})
-    return Head(identity, "place", 1, 1, f"place/{identity}/base", place, "open", "server", body, doc)
+    return Head(identity, "place", 1, 1, f"place/{identity}/base", place, "open", "server", body, doc, "server", 1)
 
 
 def known() -> State:

@@ -24,6 +24,7 @@ _FILED = ("id", "kind", "version", "seq", "partition", "state")
 _LODGED = {"person": "cell", "place": "parent"}
 """The field by which a record of a kind is filed under a place, where something is decided by it."""
 _OPEN = frozenset({"open", "routed"})
+_RELEASED = "escrow.released"
 Stay = tuple[int, str | None]
 
 
@@ -53,6 +54,7 @@ class Records:
         self._disputes: dict[str, str] = {}
         self._stays = _Stays(view)
         self._owner = ""
+        self._run: tuple[str | None, int] = (None, 0)
         self._before: tuple[str, int] = ("", 0)
         self._seq = 0
 
@@ -88,7 +90,10 @@ class Records:
             raise Broken(f"version {found.version} of record {found.id} does not follow the one before it")
         self._before = (found.id, found.version)
         if first:
-            self._owner = said["terminal"]
+            self._owner, self._run = said["terminal"], (None, 0)
+        author = _author(said)
+        if author != self._run[0]:
+            self._run = (author, found.version)
         self._seq = max(self._seq, said["seq"])
         if said["kind"] == "person":
             self._stays.take(said, first)
@@ -99,6 +104,7 @@ class Records:
         """A record is filed under what its own bytes say: its partition alone decides who is given it."""
         row, doc = found.filed, said["doc"]
         right = all(said[name] == getattr(row, name) for name in _FILED) and row.terminal == self._owner
+        right = right and (row.author, row.since) == self._run
         if doc is not None and said["kind"] in _LODGED:
             right = right and doc[_LODGED[said["kind"]]] == row.place
         if not right:
@@ -183,6 +189,12 @@ def _agree(kept: list[Stay], moves: list[Stay]) -> bool:
             return False
         before = since
     return True
+
+
+def _author(said: dict[str, Any]) -> str:
+    """The terminal and officer who made a version; nobody where a leader released it from escrow."""
+    released = any(mark["code"] == _RELEASED for mark in said["marks"])
+    return "" if released else f"{said['terminal']}/{said['author']['officer']}"
 
 
 def _term(found: Body) -> int:

@@ -9,16 +9,18 @@ from backend.domain.posts import Post
 from backend.kernel.kind import Compartment, Kind, Policy, Text, Verb, by_sync
 from backend.records.forms import listed, reference, word
 
-MOST_VALUES = 100
+MOST_VALUES = 500
+"""Candidates of one dispute. Each new one writes the whole document again, and a settlement names them all."""
+MOST_FIELDS = 100
 
 
 class Settlement(Schema):
     """``saw``: the operations whose values were shown; ``server``: field → the server's value that was shown;
     ``choice``: field → ``server``, or the operation whose value shall stand."""
 
-    saw = listed(reference(), MOST_VALUES)
+    saw = listed(reference(), 2 * MOST_VALUES)
     server = fields.Dict(required=True)
-    choice = fields.Dict(required=True, validate=validate.Length(min=1, max=MOST_VALUES))
+    choice = fields.Dict(required=True, validate=validate.Length(min=1, max=MOST_FIELDS))
     reason = word(500)
 
 
