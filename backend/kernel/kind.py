@@ -249,6 +249,7 @@ COMMON_MARKS: Mapping[str, Text] = {
     "escrow.released": Text("经领导批准自托管中放行", "released from escrow by a leader"),
     "schema.converted": Text("由旧格式转换", "converted from an older schema"),
     "scope.outside": Text("不在该民警的责任范围内", "outside the wards that the officer is assigned to"),
+    "attachment.missing": Text("附件尚未收到", "an attachment has not come"),
     "session.lost": Text("登录记录在恢复前丢失", "the session was lost when the server was restored"),
     "session.over": Text("采集时登录已结束", "captured after the session had ended"),
 }

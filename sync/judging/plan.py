@@ -31,7 +31,7 @@ _log = structlog.get_logger(__name__)
 _REFUSED = frozenset({"rejected", "quarantined"})
 _GAP, _OVERDUE, _CONVERTED = Mark("chain.gap"), Mark("dependency.missing"), Mark("schema.converted")
 _OVER, _LOST, _UNKNOWN = Mark("session.over"), Mark("session.lost"), Mark("anchor.unknown")
-_RELEASED = Mark("escrow.released")
+_RELEASED, _UNATTACHED = Mark("escrow.released"), Mark("attachment.missing")
 
 
 @dataclass(slots=True)
@@ -208,6 +208,8 @@ class Planner:
             marks += (_OVER,)
         if operation.converted:
             marks += (_CONVERTED,)
+        if weighing.said["attachments"]:
+            marks += (_UNATTACHED,)
         if weighing.origin.gap:
             marks += (_GAP,)
         return marks if weighing.proven is not None else (*marks, _UNKNOWN)

@@ -47,6 +47,13 @@ def walker(both: World) -> tuple[Hand, str]:
     return h, round_
 
 
+def test_what_names_a_file_that_has_not_come_is_applied_and_marked(walker: tuple[Hand, str]) -> None:
+    h, round_ = walker
+    h.changes = {"attachments": [b64u(bytes(32))]}
+    h.visit(round_, "K")
+    assert marks(h) == plain("attachment.missing")
+
+
 def test_entered_late_is_marked_and_sent_late_is_not(both: World, walker: tuple[Hand, str]) -> None:
     h, round_ = walker
     now = h.device.now()

@@ -78,3 +78,16 @@ def test_every_path_of_code_that_a_document_names_exists(document: Path) -> None
     named = re.findall(rf"`((?:{tops})/[\w./-]*)`", text)
     missing = [name for name in named if not (ROOT / name.rstrip("/")).exists()]
     assert missing == []
+
+
+def test_every_test_that_a_document_names_exists() -> None:
+    named = [
+        found
+        for document in DOCUMENTS
+        for found in re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", document.read_text(encoding="utf-8"))
+    ]
+    assert len(named) > 50
+    missing = [
+        f"{path}::{name}" for path, name in named if f"def {name}(" not in (ROOT / path).read_text(encoding="utf-8")
+    ]
+    assert missing == []
