@@ -114,12 +114,6 @@ def test_the_kept_digest_is_right_after_real_work(both: World) -> None:
     assert kept(both) == recomputed(both)
 
 
-def test_an_installation_of_before_is_brought_to_its_digests(both: World) -> None:
-    """What the migration writes is what would be kept."""
-    assert kept(both) == recomputed(both)
-    assert all(row.digest is not None for row in store.rows(both, tables.partitions))
-
-
 # Finding what differs
 
 
