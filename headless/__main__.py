@@ -209,6 +209,15 @@ def sync(context: click.Context) -> None:
 
 @main.command()
 @click.pass_context
+def report(context: click.Context) -> None:
+    """Tell the server how this terminal is: what waits, storage, clock."""
+    with _terminal(context) as terminal:
+        terminal.report()
+        click.echo("报告已送达 reported")
+
+
+@main.command()
+@click.pass_context
 def renew(context: click.Context) -> None:
     """After a fork, or on an older copy of the database: ask for a new incarnation."""
     with _terminal(context) as terminal:

@@ -6,6 +6,8 @@ stored before it is relied upon, and every request may be sent twice.
 
 from __future__ import annotations
 
+import platform
+import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +20,7 @@ from headless.store import Identity, Queued, Session
 from headless.stream import Event, Follower
 
 __all__ = ["Evacuated", "Pulled", "Terminal"]
+APP, REPORT = "headless", "/v1/terminals/current/report"
 
 
 class Terminal(Capturing, Living, Pulling):
@@ -156,6 +159,25 @@ class Terminal(Capturing, Living, Pulling):
     def outcomes(self) -> dict[str, dict[str, Any]]:
         """op -> its outcome, for all that are known; receipts among them."""
         return {queued.op: queued.outcome for queued in self.store.queue() if queued.outcome is not None}
+
+    def report(self) -> None:
+        """Tell the server how this terminal is (protocol section 8)."""
+        unfinished = [queued for queued in self.queue() if queued.status in ("waiting", "held")]
+        oldest = min((queued.operation["recorded_at"] for queued in unfinished if queued.operation), default=None)
+        disk = shutil.disk_usage(self.store.path.parent)
+        body = {
+            "app": APP,
+            "platform": platform.platform()[:80],
+            "battery": None,
+            "charging": None,
+            "storage_used": self.store.path.stat().st_size,
+            "storage_quota": disk.free + self.store.path.stat().st_size,
+            "persisted": True,
+            "queue": len(unfinished),
+            "oldest_waiting": oldest,
+            "clock": chain.rfc3339(self.clock.now()),
+        }
+        self._recognised(lambda: self.wire.ask(self._key(), "PUT", REPORT, body))
 
     def status(self) -> dict[str, Any]:
         """Identity, officer, how many operations there are of each status, what is safe, and the newest head."""

@@ -8,10 +8,12 @@ import orjson
 import pytest
 
 from backend.identity import assignments
+from backend.storage import tables
 from headless import Terminal, chain, patrol
 from headless.patrol import BY_SESSION
 from sync.writing.local import Act
 from tests.headless.whole import agreed, same_rows, told, walked
+from tests.support import store
 from tests.support.world import FACILITY, SECRET, World
 
 
@@ -30,6 +32,21 @@ def clerks(small: World) -> tuple[Terminal, Terminal]:
         each.learn_kinds()
         each.pull()
     return made
+
+
+def test_a_terminal_says_how_it_is(terminal: Terminal, small: World) -> None:
+    walked(terminal, small, 1)
+    waiting = terminal.waiting()
+    terminal.report()
+    (kept,) = store.rows(small, tables.reports)
+    said = orjson.loads(kept.body)
+    assert (kept.terminal, said["queue"]) == (terminal.identity.terminal, len(waiting))
+    assert said["oldest_waiting"] == waiting[0].operation["recorded_at"]
+    assert 0 < said["storage_used"] < said["storage_quota"]
+    terminal.push()
+    terminal.report()  # too soon: it waits as it is told
+    (kept,) = store.rows(small, tables.reports)
+    assert (orjson.loads(kept.body)["queue"], orjson.loads(kept.body)["oldest_waiting"]) == (0, None)
 
 
 # Gaps and custody
