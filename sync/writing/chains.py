@@ -237,6 +237,7 @@ class Chains:
             "count": len(strays),
             "first": first,
             "prior": b64(run.before(first)),
+            "to": {"n": strays[-1].n, "hash": b64(strays[-1].hash)},
         }
         append(transaction, "chain.forked", facts)
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Table, insert
 
 from backend.audit.verify import Broken
+from backend.kernel.framing import link
 from backend.kernel.keys import SigningKey
 from backend.storage import tables
 from tests.contract.test_audit import everything, put_back, remove
@@ -82,6 +83,14 @@ def end_hold(world: World) -> None:
     store.alter(world, tables.holds, {"terminal": held.terminal, "n": held.n}, settled_at=1)
 
 
+def forge_fork(world: World) -> None:
+    """The end of a fork gets other bytes with a hash that fits."""
+    before, last = store.rows(world, tables.forks)[-2:]
+    raw = b"{}"
+    hash_ = link(before.hash, last.n, raw)
+    store.alter(world, tables.forks, some(world, tables.forks, newest=True), raw=raw, hash=hash_)
+
+
 def drop_epoch(world: World) -> None:
     """The first epoch's leaves go, and with them all that was signed of it."""
     remove(world, tables.leaves, epoch=1)
@@ -136,6 +145,7 @@ ACTS: dict[str, tuple[Callable[[World], None], str]] = {
     "a segment put in": (add(tables.segments, first=999), "has other segments than is said"),
     "a segment of nobody": (add(tables.segments, terminal="x"), "that there is not"),
     "a forked operation": (edit(tables.forks, newest=True, raw=b"{}"), "is not the bytes that were sent"),
+    "a fork's end, forged whole": (forge_fork, "is no longer there"),
     "a forked operation taken out": (take(tables.forks), "has other forked operations"),
     "what a terminal reported": (edit(tables.reports, body=b"{}"), "the report of terminal"),
     "a report taken out": (take(tables.reports), "the report of terminal"),
@@ -158,6 +168,8 @@ ACTS: dict[str, tuple[Callable[[World], None], str]] = {
     "a conflict": (edit(tables.records, {"kind": "conflict"}, body=b"{}"), "differs from its leaf"),
     "a record's place": (edit(tables.records, {"kind": "person"}, place="x"), "filed under other columns"),
     "a record's owner": (edit(tables.records, {"kind": "patrol.round"}, terminal="x"), "filed under other columns"),
+    "a record's author": (edit(tables.records, {"kind": "patrol.round"}, author="x"), "filed under other columns"),
+    "since when it is his": (edit(tables.records, {"kind": "person"}, since=9), "filed under other columns"),
     "a tombstone": (edit(tables.records, {"state": "removed"}, state="open"), "filed under other columns"),
     "a partition's digest": (edit(tables.partitions, digest=b"\0" * 32), "is not the sum of its records"),
     "a partition's count": (edit(tables.partitions, count=99), "is not the sum of its records"),

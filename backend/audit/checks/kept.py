@@ -92,7 +92,10 @@ def check_reports(view: View, told: Told) -> None:
 
 
 def check_forks(view: View, told: Told) -> None:
-    """Bytes that were set aside at a fork are as many as the leaves say, and hang on each other or on their chain."""
+    """Bytes that were set aside at a fork are as many as the leaves say, and hang on each other or on their chain.
+
+    The hash of the last one, in the leaf, commits to all before it.
+    """
     rows = list(view.connection.execute(select(tables.forks).where(_K.facility == view.facility)))
     counted = Counter((row.terminal, row.incarnation) for row in rows)
     said: Counter[Chain] = Counter()
@@ -103,8 +106,9 @@ def check_forks(view: View, told: Told) -> None:
         raise Broken(f"terminal {terminal} has other forked operations than the log says")
     there = {(row.terminal, row.incarnation, row.n, b64(row.hash)) for row in rows}
     for leaf in told.forks:
-        if (leaf["terminal"], leaf["incarnation"], leaf["n"], leaf["hash"]) not in there:
-            raise Broken(f"the fork of terminal {leaf['terminal']} at {leaf['n']} is no longer there")
+        for end in (leaf, leaf.get("to", leaf)):
+            if (leaf["terminal"], leaf["incarnation"], end["n"], end["hash"]) not in there:
+                raise Broken(f"the fork of terminal {leaf['terminal']} at {leaf['n']} is no longer there")
     _check_bytes(view, told, rows)
 
 
