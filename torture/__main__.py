@@ -24,7 +24,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--steady", type=int, default=3, help="terminals on a file (headless.Terminal)")
     parser.add_argument("--only", help="torments, with commas; all if left out")
     parser.add_argument("--without", default="", help="torments to leave out, with commas")
-    parser.add_argument("--broken", help="a module of torture/broken")
+    parser.add_argument("--broken", help="modules of torture/broken, with commas")
     parser.add_argument("--keep", type=Path, help="where the journal goes when something is broken")
     return parser.parse_args()
 
@@ -49,11 +49,16 @@ def main() -> int:
         told = run.play()
         begun = time.monotonic()
         verdict = judge(told.folder)
-        print(report.summary(plan.seed, plan.engine, told.seconds, told.torments, verdict, time.monotonic() - begun))
+        summary = report.summary(plan.seed, plan.engine, told.seconds, told.torments, verdict, time.monotonic() - begun)
         if not verdict.broken:
+            print(summary)
             return 0
-        print(report.failure(plan.seed, verdict))
+        # The seed and the rules stand at both ends: logs are cut at either.
+        broken = f"BROKEN: {report.rules(verdict)}; seed {plan.seed} on {plan.engine}"
+        print(broken, summary, report.failure(verdict), sep="\n")
+        (run.folder / "history.txt").write_text("\n".join(report.history(verdict)))
         _keep(run.folder, keep)
+        print(broken)
         return 1
     except Exception:
         _keep(run.folder, keep)

@@ -21,7 +21,8 @@ FAILPOINTS = (
     "group.planned", "commit.before", "commit.after", "cache.before", "cache.after",
     "answer.before_send", "pull.before_send",
 )  # fmt: skip
-DAY = 86_400_000
+FALL = 4.0
+"""Seconds that a server with a failpoint has to fall, once it answers."""
 
 
 @dataclass
@@ -48,6 +49,21 @@ class Stage:
         for server in self.servers:
             server.wait()
 
+    def back_up(self, place: Path, *, verified: bool) -> None:
+        """A copy of the store; verified, so that terminals may forget what it covers."""
+        begin = self.journal.note("backup.begin")
+        self.engine.copy(place)
+        self.journal.note("backup", begin=begin)
+        if not verified:
+            return
+        with self.engine.readable(place) as url:
+            begin = self.journal.note("confirm.begin")
+            if self.office.flask("backup", "confirm", url):
+                epoch, size = self.engine.ended(url)
+                self.journal.note("verified", begin=begin, epoch=epoch, size=size)
+            else:
+                self.journal.note("backup.refused", said=self.office.said)
+
 
 class Director:
     """One thread; one torment at a time, each drawn."""
@@ -58,6 +74,7 @@ class Director:
         self._thread = threading.Thread(target=self._live, name="director", daemon=True)
         self._backup: Path | None = None
         self._restores = 0
+        self._armed: dict[Server, float | None] = {}
         self.error: BaseException | None = None
         self.done: dict[str, int] = {}
 
@@ -72,7 +89,11 @@ class Director:
         begun = time.monotonic()
         try:
             while not self._over.wait(self._chance.uniform(0.3, 1.0) * pause):
+                self._raise()
                 self._one((time.monotonic() - begun) / (self._stage.plan.minutes * 60))
+            self._raise(all_=True)
+            if self._stage.plan.on("upgrade"):
+                self._upgrade()
         except BaseException as error:  # noqa: BLE001 - it is raised in the driver's own thread
             self.error = error
             self._over.set()
@@ -81,6 +102,8 @@ class Director:
         """One torment; ``far``: how much of the time is over."""
         on = self._stage.plan.on
         if on("restore") and self._due(far):
+            return
+        if on("upgrade") and far > 0.35 and self._upgrade():
             return
         kinds = [
             name for name in (
@@ -97,7 +120,7 @@ class Director:
         """A backup early, its restore later; once."""
         if self._backup is None and far > 0.2:
             self._backup = self._stage.folder / "backup.copy"
-            self._copy(self._backup)
+            self._stage.back_up(self._backup, verified=self._chance.random() < 0.7)
             return True
         if (
             self._backup is not None
@@ -111,22 +134,12 @@ class Director:
             return True
         return False
 
-    def _copy(self, place: Path) -> None:
-        """A backup; verified, so that terminals may forget what it covers."""
-        stage = self._stage
-        begin = stage.journal.note("backup.begin")
-        stage.engine.copy(place)
-        stage.journal.note("backup", begin=begin)
-        if self._chance.random() < 0.7:
-            with stage.engine.readable(place) as url:
-                if not stage.office.flask("backup", "confirm", url):
-                    stage.journal.note("backup.refused", said=stage.office.said)
-
     def _restore(self, place: Path) -> None:
         """Everything stops; an older copy stands in the store's place; an epoch is opened; everything starts."""
         stage = self._stage
         for server in stage.servers:
             server.kill()
+        self._armed.clear()
         marks = sorted((stage.folder / "data" / "witness").glob("*.head"))
         stage.journal.note("restore.begin", marks=[mark.read_text().strip() for mark in marks])
         stage.office.close()
@@ -140,11 +153,15 @@ class Director:
 
     # The servers
 
-    def _victim(self) -> Server:
-        return self._chance.choice(self._stage.servers)
+    def _victim(self) -> Server | None:
+        """A server that answers and is not waiting for its own fall."""
+        able = [server for server in self._stage.servers if server not in self._armed and server.ready]
+        return self._chance.choice(able) if able else None
 
     def _kills(self) -> bool:
         server = self._victim()
+        if server is None:
+            return False
         if self._chance.random() < 0.3 and server.workers:
             worker = self._chance.choice(server.workers)
             self._stage.journal.note("kill.worker", port=server.port)
@@ -154,28 +171,49 @@ class Director:
         server.kill()
         self._over.wait(self._chance.uniform(0, 0.3))
         server.launch()
-        server.wait()
-        self._stage.journal.note("up", port=server.port)
         return True
 
     def _failpoints(self) -> bool:
+        """A server starts that falls at a named point; other torments go on meanwhile."""
         server = self._victim()
+        if server is None:
+            return False
         point = f"{self._chance.choice(FAILPOINTS)}:{self._chance.randint(1, 12)}"
         server.stop() if self._chance.random() < 0.3 else server.kill()
         self._stage.journal.note("armed", port=server.port, point=point)
         server.launch(point)
-        until = time.monotonic() + 3
-        if server.wait():
-            while server.alive and time.monotonic() < until and not self._over.is_set():
-                time.sleep(0.02)
-        self._stage.journal.note("armed.end", port=server.port, fell=not server.alive)
-        server.kill()
-        server.launch()
-        server.wait()
+        self._armed[server] = None
+        return True
+
+    def _raise(self, *, all_: bool = False) -> None:
+        """Whoever has fallen, or did not in all its time, starts again unarmed."""
+        for server, until in list(self._armed.items()):
+            if until is None and server.ready:
+                self._armed[server] = time.monotonic() + FALL
+            if all_ or not server.alive or (until is not None and time.monotonic() > until):
+                self._stage.journal.note("armed.end", port=server.port, fell=not server.alive)
+                server.kill()
+                server.launch()
+                del self._armed[server]
+
+    def _upgrade(self) -> bool:
+        """All servers go, and come again as a version that knows one form more; once."""
+        if self.done.get("upgrade"):
+            return False
+        self.done["upgrade"] = 1
+        for server in self._stage.servers:
+            server.kill()
+            server.more["ROUNDSMAN_TORTURE_UPGRADED"] = "yes"
+        self._armed.clear()
+        self._stage.journal.note("upgraded")
+        for server in self._stage.servers:
+            server.launch()
         return True
 
     def _pauses(self) -> bool:
         server = self._victim()
+        if server is None:
+            return False
         self._stage.journal.note("pause", port=server.port)
         server.signal(signal.SIGSTOP)
         self._over.wait(self._chance.uniform(0.1, 0.8))

@@ -65,6 +65,12 @@ class Sqlite:
         """The name by which ``flask backup confirm`` reads a copy."""
         yield str(place)
 
+    def ended(self, url: str) -> tuple[int, int]:
+        """Epoch and number of leaves of a copy that is readable."""
+        with contextlib.closing(sqlite3.connect(url)) as copy:
+            epoch, size = copy.execute("SELECT epoch, size FROM facilities").fetchone()
+        return epoch, size
+
     def restore(self, place: Path, keep: Path) -> str:
         """Puts a copy in the place of the store, which nobody has open; returns where the former one is kept."""
         self.copy(keep)
@@ -124,6 +130,15 @@ class Postgres:
             yield f"postgresql+psycopg://postgres@/torture_copy?host={self._folder}"
         finally:
             self._console.execute("DROP DATABASE torture_copy WITH (FORCE)")
+
+    def ended(self, url: str) -> tuple[int, int]:
+        """Epoch and number of leaves of a copy that is readable."""
+        import psycopg
+
+        with psycopg.connect(url.replace("+psycopg", "")) as copy:
+            row = copy.execute("SELECT epoch, size FROM facilities").fetchone()
+        assert row is not None
+        return row[0], row[1]
 
     def restore(self, place: Path, _keep: Path) -> str:
         """Puts a copy in the place of the store, which nobody has open; returns where the former one is kept."""

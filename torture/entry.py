@@ -1,4 +1,4 @@
-"""The application of a tortured server: production's, with a clock that the torture can move and, if one is named in
+"""The application of a tortured server: production's, with a clock that the torture can move and, for each name in
 ``ROUNDSMAN_TORTURE_BROKEN``, one thing broken on purpose (``torture/broken``).
 
 ``ROUNDSMAN_TORTURE_CLOCK`` names a file that holds milliseconds to add to the machine's clock.
@@ -9,12 +9,15 @@ from __future__ import annotations
 import importlib
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from flask import Flask
 
 import wsgi
 from backend.kernel import clock
+from backend.records import patrols
+from sync.reading import pull
 from tasks import schedule
 
 
@@ -39,11 +42,25 @@ OFTEN = 2
 """Seconds between two rounds of a chore that production does every half minute, or hour."""
 
 
+SNAPSHOT = 15
+"""Records above which a partition is offered whole: production's number is more than a run makes."""
+
+
+def _upgrade() -> None:
+    """A version of the software that knows another form of the stop, and converts the one before."""
+    patrols.KINDS = tuple(  # type: ignore[assignment]
+        replace(kind, version=2, converters={1: lambda _verb, fields: fields}) if kind.name == "patrol.visit" else kind
+        for kind in patrols.KINDS
+    )  # fmt: skip
+
+
 def _prepare() -> None:
+    if "ROUNDSMAN_TORTURE_UPGRADED" in os.environ:
+        _upgrade()
+    pull.MOST_AT_ONCE = SNAPSHOT
     wsgi.CUSTODY_SECONDS = wsgi.REMOVALS_SECONDS = schedule.HIGH_WATER_SECONDS = OFTEN
     clock.SystemClock = wsgi.SystemClock = ShiftedClock  # type: ignore[misc,assignment,attr-defined]
-    name = os.environ.get("ROUNDSMAN_TORTURE_BROKEN")
-    if name:
+    for name in filter(None, os.environ.get("ROUNDSMAN_TORTURE_BROKEN", "").split(",")):
         importlib.import_module(f"torture.broken.{name}")
 
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from functools import partial
 
 from torture import cases, reader, renewal
 from torture.chain import Item
+from torture.ear import Ear
 from torture.light import Light
-from torture.plan import Plan
+from torture.plan import Pace, Plan
 from torture.work import Board, Work
 
 CASES = (
     (1.5, cases.report), (1.5, cases.amend), (0.8, cases.handle), (0.8, cases.talk), (1.0, cases.duty), (0.3, cases.release),
 )  # fmt: skip
 YEAR = 365 * 86_400_000
+NO_SIGNAL = 0.05
+"""Seconds before a terminal that got no answer tries again."""
 
 
 Acts = list[tuple[float, Callable[[], object]]]
@@ -40,11 +42,14 @@ def acts_of(plan: Plan, work: Work) -> Acts:
 class Hand:
     """One terminal, its officers and its thread. ``counted`` says how many operations were captured so far."""
 
-    def __init__(self, light: Light, work: Work, numbers: list[str], plan: Plan, over: threading.Event) -> None:
-        self.light, self.work, self.numbers, self.plan, self._over = light, work, numbers, plan, over
+    def __init__(
+        self, light: Light, work: Work, numbers: list[str], plan: Plan, pace: Pace, over: threading.Event
+    ) -> None:  # fmt: skip
+        self.light, self.work, self.numbers, self.plan, self._pace, self._over = light, work, numbers, plan, pace, over
         self.chance = light.chance
         self.error: BaseException | None = None
         self._image: renewal.Copy | None = None
+        self._ear: Ear | None = None
         self._skip = 0
         self._thread = threading.Thread(target=self._live, name=light.name, daemon=True)
 
@@ -65,33 +70,36 @@ class Hand:
         return not self._thread.is_alive()
 
     def _live(self) -> None:
-        begun, done = time.monotonic(), 0
         try:
             while not self._over.is_set():
                 before = self.light.chain.last
-                self._day()
-                done += max(0, self.light.chain.last - before)
-                ahead = begun + done * self.plan.pace - time.monotonic()
-                self._over.wait(min(max(ahead, 0.005), 1.0))
+                heard = self._day()
+                made = max(0, self.light.chain.last - before)
+                least = 0.005 if heard and made else NO_SIGNAL
+                self._over.wait(min(max(self._pace.ahead(made), least), 0.5))
         except BaseException as error:  # noqa: BLE001 - it is raised in the driver's own thread
             self.error = error
             self._over.set()
 
-    def _day(self) -> None:
-        """Some work without signal, then some minutes with it."""
+    def _day(self) -> bool:
+        """Some work without signal, then some minutes with it. Whether there was any."""
         if self.light.gone:
-            self._over.wait(0.2)
-            return
+            return False
         self._trouble()
         if self.light.seat is None and not self.light.revoked:
             self.light.sign_in(self.chance.choice(self.numbers))
         for _ in range(self.chance.randint(1, 4)):
             self._capture()
-        for _ in range(self.chance.randint(1, 3)):
-            self._send()
+        heard = [self._send() for _ in range(self.chance.randint(1, 3))]
         self._hear()
         if not self.light.revoked and self.light.seat is not None and self.chance.random() < 0.35:
-            reader.pull(self.light, self.chance.choice((7, 60, 500, 2000)), self.chance.choice((1, 3, 400)))
+            self._pull()
+        return any(heard)
+
+    def _pull(self) -> None:
+        limit, pages = self.chance.choice((7, 60, 500, 2000)), self.chance.choice((1, 3, 400))
+        whole = self.plan.on("snapshots") and self.chance.random() < 0.6
+        reader.pull(self.light, limit, pages, snapshots=whole)
 
     def _capture(self) -> None:
         acts = acts_of(self.plan, self.work)
@@ -101,33 +109,33 @@ class Hand:
 
     # Signal
 
-    def _send(self) -> None:
+    def _send(self) -> bool:
+        """One push; whether it was answered, or there was nothing to send."""
         light = self.light
         if light.frozen or light.gone:
-            return
+            return True
         waiting = light.chain.waiting()
         if not waiting:
-            return
+            return True
         draw = self.chance.random()
         first = waiting[0].n
         last = min(waiting[-1].n, first + self.chance.choice((1, 3, 10, 40, 499)) - 1)
         last = _unbroken(light.chain.items, first, last)
         if self.plan.on("twice") and draw < 0.12:
-            self._twice(first, last)
-        elif self.plan.on("resend") and draw < 0.3 and first > 1:
-            begin = _begin_unbroken(light.chain.items, max(1, first - self.chance.randint(1, 30)), first)
-            light.push(begin, last)
+            return self._twice(first, last)
+        if self.plan.on("resend") and draw < 0.3 and first > 1:
+            first = _begin_unbroken(light.chain.items, max(1, first - self.chance.randint(1, 30)), first)
         elif self.plan.on("gaps") and draw < 0.3 + self.plan.rare(0.06) and last - first > 2:
-            light.push(self.chance.randint(first + 1, last), last)
-        else:
-            light.push(first, last)
+            first = self.chance.randint(first + 1, last)
+        return light.push(first, last) is not None
 
-    def _twice(self, first: int, last: int) -> None:
+    def _twice(self, first: int, last: int) -> bool:
         """The same push on two connections at once."""
         other = threading.Thread(target=lambda: self.light.push(first, last, wire=self.light.second))
         other.start()
-        self.light.push(first, last)
+        answer = self.light.push(first, last)
         other.join()
+        return answer is not None
 
     def _hear(self) -> None:
         """What was escrowed or refused is talked about; what is held is asked for."""
@@ -155,6 +163,10 @@ class Hand:
         if on("repair") and chance.random() < self.plan.rare(0.03):
             reader.damage(light)
             reader.repair(light)
+        if on("streams") and light.seat is not None and not self._listens and chance.random() < self.plan.rare(0.1):
+            self._ear = Ear(light, light.seat, chance.uniform(0.5, 8))
+        if on("upgrade") and chance.random() < 0.1:
+            light.chain.take_up()
         if on("copies"):
             self._copies()
         if on("loss") and chance.random() < self.plan.rare(0.008):
@@ -183,12 +195,24 @@ class Hand:
         numbers = [item.n for item in gone]
         self.light.journal.note("lost", incarnation=self.light.chain.incarnation, numbers=numbers)
 
+    @property
+    def _listens(self) -> bool:
+        return self._ear is not None and self._ear.listens
+
     # Quiet
+
+    def hush(self) -> None:
+        """Ends its stream, and offers again what no server took."""
+        if self._ear is not None:
+            self._ear.close()
+        self.light.chain.take_up()
 
     @property
     def waits(self) -> bool:
         """Whether anything is in custody."""
-        return not self.light.gone and any(item.status == "held" and not item.lost for item in self.light.chain.items)
+        return not (self.light.gone or self.light.revoked) and any(
+            item.status == "held" and not item.lost for item in self.light.chain.items
+        )
 
     def read(self) -> bool:
         """Pulls to the end, signing in again where a restore has forgotten the session; repairs what is spoilt."""
@@ -196,7 +220,9 @@ class Hand:
         for _ in range(5):
             if light.gone or light.revoked:
                 return True
-            if (light.seat is not None or self._signed_in()) and reader.pull(light, 1000):
+            if (light.seat is not None or self._signed_in()) and reader.pull(
+                light, 1000, snapshots=self.plan.on("snapshots")
+            ):
                 reader.repair(light)
                 return True
         return False
@@ -232,10 +258,16 @@ class Hand:
             if len(left) >= len(waiting):
                 return False
             waiting = left
-        if light.revoked and not light.gone and light.chain.last:
-            light.push(light.chain.last, light.chain.last)
+        if light.revoked and not light.gone:
+            self._ask_for_the_end()
         light.fetch()
         return True
+
+    def _ask_for_the_end(self) -> None:
+        """A revoked terminal that has nothing to send asks for its orders: with its last operation, or with none."""
+        items = self.light.chain.items
+        again = bool(items) and not items[-1].lost and self.chance.random() < 0.5
+        self.light.push(len(items) if again else len(items) + 1, len(items))
 
 
 def _unbroken(items: list[Item], first: int, last: int) -> int:
@@ -243,13 +275,13 @@ def _unbroken(items: list[Item], first: int, last: int) -> int:
     size = 0
     for item in items[first - 1 : last]:
         size += len(item.raw) + 80
-        if item.lost or (size > 3_000_000 and item.n > first):
+        if item.lost or item.kept or (size > 3_000_000 and item.n > first):
             return item.n - 1
     return last
 
 
 def _begin_unbroken(items: list[Item], first: int, last: int) -> int:
     for item in reversed(items[first - 1 : last]):
-        if item.lost:
+        if item.lost or item.kept:
             return item.n + 1
     return first

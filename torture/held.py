@@ -35,6 +35,10 @@ class Held:
     cursors: dict[str, int] = field(default_factory=dict)
     rows: dict[str, Row] = field(default_factory=dict)
     sums: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    """How many rows of each partition."""
+    downloads: dict[str, Any] = field(default_factory=dict)
+    """Snapshots that have not come to their end, by partition."""
 
     def keep(self, said: dict[str, Any]) -> None:
         """Takes one row of an answer."""
@@ -43,22 +47,24 @@ class Held:
             return
         raw = orjson.dumps(said)
         self.rows[said["id"]] = Row(said["partition"], said["version"], said["seq"], raw, said)
-        self._add(said["partition"], term(said["id"], said["version"], raw))
+        self._add(said["partition"], term(said["id"], said["version"], raw), 1)
 
     def drop(self, record: str) -> None:
         """Removes a row, if it is held."""
         row = self.rows.pop(record, None)
         if row is not None:
-            self._add(row.partition, -term(record, row.version, row.raw))
+            self._add(row.partition, -term(record, row.version, row.raw), -1)
 
-    def _add(self, partition: str, amount: int) -> None:
+    def _add(self, partition: str, amount: int, rows: int) -> None:
         self.sums[partition] = (self.sums.get(partition, 0) + amount) % (1 << 256)
+        self.counts[partition] = self.counts.get(partition, 0) + rows
 
     def empty(self, partition: str) -> None:
         """Removes a partition's rows; its cursor stays."""
         for record in [key for key, row in self.rows.items() if row.partition == partition]:
             del self.rows[record]
         self.sums.pop(partition, None)
+        self.counts.pop(partition, None)
 
     def leave(self, partition: str) -> None:
         """Removes a partition that has left the scope."""

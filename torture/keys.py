@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
 import random
 import time
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,12 +15,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
+_URL = bytes.maketrans(b"+/", b"-_")
 _ES256 = ec.ECDSA(hashes.SHA256())
 
 
 def b64u(data: bytes) -> str:
     """base64url without padding."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    return binascii.b2a_base64(data, newline=False).rstrip(b"=").translate(_URL).decode("ascii")
 
 
 def unb64u(text: str) -> bytes:
@@ -73,9 +74,9 @@ def link(prior: bytes, n: int, raw: bytes) -> bytes:
     return sha(b"roundsman/op/1\n", prior, n.to_bytes(8, "big"), raw)
 
 
-def frames(operations: Iterable[tuple[int, bytes, bytes]]) -> bytes:
-    """The body of a push from (n, hash, bytes)."""
-    return b"".join(b"%d %s %d\n%b\n" % (n, b64u(h).encode("ascii"), len(raw), raw) for n, h, raw in operations)
+def frame(n: int, hash_: str, raw: bytes) -> bytes:
+    """An operation as it stands in a push."""
+    return b"%d %s %d\n%b\n" % (n, hash_.encode("ascii"), len(raw), raw)
 
 
 def uuid7(chance: random.Random, milliseconds: int) -> str:

@@ -17,8 +17,9 @@ from torture.chain import Chain, Item
 from torture.held import Held
 from torture.journal import Journal, packed
 from torture.keys import Key, b64u, to_text, unb64u, uuid7
+from torture.line import Silence
 from torture.town import SECRET
-from torture.wire import Answer, Silence, Wire
+from torture.wire import Answer, Wire
 
 PATIENCE = 0.5
 """At most so many seconds of a Retry-After are waited: the torture is a rude guest."""
@@ -54,10 +55,6 @@ class Device:
         return {"boot": self.boot, "monotonic": int((time.monotonic() - self.started) * 1000)}
 
 
-class Gone(Exception):
-    """This terminal will never push again: wiped, or not known any more."""
-
-
 class Light:
     """One terminal. ``abilities`` are the server's routes, so that what is not there is not asked for."""
 
@@ -79,12 +76,13 @@ class Light:
         self.old_head: str | None = None
         self.frozen: str | None = None
         self.revoked = self.gone = False
-        self.safe = 0
         self.keys: list[Key] = []
         self.former: list[Chain] = []
         self.wrapped: set[tuple[int, int]] = set()
         """(incarnation, number) of what stands on a newer chain too."""
         self.next_key: Key | None = None
+        self.shelf: list[Key] = []
+        """Keys of incarnations that a restored server does not know, the newest first: they are claimed once more."""
 
     # Identity
 
@@ -141,23 +139,26 @@ class Light:
     def sign_out(self) -> None:
         """Ends the session, whatever the network says."""
         if self.seat is not None:
+            officer = self.seat.officer
             self.asked("sign_out", "DELETE", "/v1/sessions/current")
-            self.journal.note("signed_out", officer=self.seat.officer)
+            self.journal.note("signed_out", officer=officer)
             self.seat = None
 
     def asked(self, what: str, method: str, path: str, body: Any = None) -> Answer | None:
         """A proven request, journalled when it is not answered by success; None when no whole answer came."""
+        key = self.keys[-1]
         token = self.seat.token if self.seat is not None and path != "/v1/sessions" else None
         try:
-            answer = self.wire.ask(self.keys[-1], method, path, body, token)
+            answer = self.wire.ask(key, method, path, body, token)
         except Silence:
             self.journal.note("silence", route=what)
             return None
         if not answer.ok:
-            self.refused(what, answer)
+            self.refused(what, answer, key)
         return answer
 
-    def refused(self, what: str, answer: Answer) -> None:
+    def refused(self, what: str, answer: Answer, key: Key) -> None:
+        """Takes a refusal of what this key had proven."""
         self.journal.note(
             "refused", route=what, status=answer.status, code=answer.code, body=answer.body[:400].decode()
         )
@@ -167,15 +168,23 @@ class Light:
             self.seat = None
         if answer.code == "terminal.revoked":
             self.revoked, self.seat = True, None
-        if answer.code == "terminal.unknown":
-            self.forgotten()
+        if answer.code in ("terminal.unknown", "proof.invalid"):
+            self._forgotten(key)
 
-    def forgotten(self) -> None:
-        """A restored server may be older than this incarnation: it knows the key of the one before."""
-        if len(self.keys) > 1 and self.next_key is None:
-            self.next_key, self.frozen, self.seat = self.keys.pop(), "restored", None
-        elif self.next_key is None:
-            self.gone = True
+    def _forgotten(self, key: Key) -> None:
+        """A restored server may be older than this incarnation: it knows the key of one before."""
+        if key is not self.keys[-1]:
+            return  # two answers may say it at once
+        if len(self.keys) > 1:
+            self.shelf.append(self.keys.pop())
+            self.frozen, self.seat = self.frozen or "again", None
+        else:
+            self.end("terminal.unknown")
+
+    def end(self, why: str) -> None:
+        """This terminal is never heard of again."""
+        self.journal.note("gone", why=why)
+        self.gone = True
 
     # Capture
 
@@ -199,10 +208,9 @@ class Light:
     def put(self, raw: bytes, said: dict[str, Any] | None, tag: str, why: str | None = None) -> Item:
         """Puts bytes on the chain, be they an operation or not."""
         item = self.chain.put(said["op"] if said else None, raw, said, tag)
-        held = self.held.rows.get(said["record"]) if said else None
         self.journal.note(
             "captured", incarnation=self.chain.incarnation, n=item.n, op=item.op, raw=packed(raw),
-            hash=b64u(item.hash), tag=tag, why=why, held=held.version if held else None,
+            hash=b64u(item.hash), tag=tag, why=why,
         )  # fmt: skip
         return item
 
@@ -224,7 +232,7 @@ class Light:
             self.journal.note("silence", route=route, first=first, last=last, why=str(silence)[:80])
             return None
         if not answer.ok:
-            self.refused(route, answer)
+            self.refused(route, answer, chain.key)
             self._trouble(answer)
             return answer
         if shown is not None and shown == self.old_head:
@@ -243,8 +251,8 @@ class Light:
             self.frozen = "fork"
         if answer.code == "evacuation.not_ordered":
             self.revoked = False  # a restored server has forgotten the revocation
-        if answer.code == "proof.invalid":
-            self.forgotten()
+        if answer.code == "schema.unsupported":
+            self.chain.items[answer.json()["detail"]["n"] - 1].kept = True
 
     def learn(self, chain: Chain, answer: Answer, route: str, shown: str | None = None) -> None:
         """Takes an answer of a push, journalled as it came."""
@@ -259,7 +267,7 @@ class Light:
             if item.final and outcome["status"] == "held":
                 continue  # a receipt that the final outcome overtook
             item.status, item.outcome = outcome["status"], outcome
-        self.safe = told.get("safe_upto", 0)
+        chain.safe = told["safe_upto"]
         self.hear(told["head"])
         if told["next"] > chain.last + 1 and chain is self.chain:
             self.frozen = "restored"
@@ -270,7 +278,7 @@ class Light:
 
     def _forget(self) -> None:
         """What has its outcome, and a verified backup covers, need not be kept."""
-        gone = [item for item in self.chain.items[: self.safe] if item.final and not item.lost]
+        gone = [item for item in self.chain.items[: self.chain.safe] if item.final and not item.lost]
         for item in gone:
             item.lost = True
         if gone:
@@ -283,6 +291,22 @@ class Light:
         for item in self.chain.items:
             if not item.lost:
                 item.status = None
+        for chain in self.former:
+            self.wrap(chain, [item for item in chain.items[chain.safe :] if not item.lost])
+
+    def wrap(self, old: Chain, items: list[Item]) -> None:
+        """Puts operations of an earlier chain on the present one: all as it was but incarnation, number and hash."""
+        for item in items:
+            place = (old.incarnation, item.n)
+            if place in self.wrapped:
+                continue
+            self.wrapped.add(place)
+            why = f"wrapped from {old.incarnation}/{item.n}"
+            if item.said is None:
+                self.put(item.raw, None, item.tag, why=why)
+            else:
+                said = item.said | {"incarnation": self.chain.incarnation, "n": self.chain.last + 1}
+                self.put(orjson.dumps(said), said, item.tag, why=why)
 
     def fetch(self) -> None:
         """Asks what has become of held operations."""
@@ -298,7 +322,7 @@ class Light:
         if answer.ok:
             self.learn(self.chain, answer, "outcomes")
         else:
-            self.refused("outcomes", answer)
+            self.refused("outcomes", answer, self.keys[-1])
             self._trouble(answer)
 
     def _wiped(self) -> None:
@@ -309,6 +333,6 @@ class Light:
             return
         if answer.status == 204:
             self.journal.note("wiped")
-            self.gone = True
+            self.end("wiped")
         else:
-            self.refused("wiped", answer)
+            self.refused("wiped", answer, self.keys[-1])

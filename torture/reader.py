@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+from torture import taking
 from torture.held import NOTHING, term
 from torture.keys import b64u, sha
 from torture.light import Light
 
-PAGES = 400
+MOST_ROWS = 200_000
+"""More than any run makes: who was given so many and is promised more pulls for ever."""
+STILL = 3
+"""So many pages one after the other that promise more and bring nothing: that pull never ends."""
 BUCKETS = "/v1/sync/buckets"
 
 
-def pull(light: Light, limit: int, pages: int = PAGES) -> bool:
-    """Pulls until there is no more, at most so many pages; whether it came to the end."""
+def pull(light: Light, limit: int, pages: int = MOST_ROWS, *, snapshots: bool = False) -> bool:
+    """Pulls until there is no more, at most so many pages; whether it came to the end. ``snapshots``: large partitions
+    that it does not have yet are taken whole."""
+    rows = still = 0
     for _ in range(pages):
         held = light.held
-        body = {"partitions": held.cursors, "limit": limit, "epoch": held.epoch}
+        body = {"partitions": held.cursors, "limit": limit, "epoch": held.epoch, "snapshots": snapshots}
         sent = light.journal.note("pull", officer=light.reader, limit=limit, epoch=held.epoch)
         answer = light.asked("pull", "POST", "/v1/sync/pull", body)
         if answer is None or not answer.ok:
@@ -24,18 +30,45 @@ def pull(light: Light, limit: int, pages: int = PAGES) -> bool:
         told = answer.json()
         _note(light, sent, told)
         _keep(light, told)
-        if not told["more"]:
+        if not all(_whole(light, partition) for partition in told["snapshots"]):
+            return False
+        if not (told["more"] or told["snapshots"]):
             return True
-    if pages == PAGES:
-        light.journal.note("endless", route="pull")
+        brought = sum(len(part["rows"]) for part in told["partitions"]) + len(told["snapshots"])
+        rows, still = rows + brought, 0 if brought or told["gone"] else still + 1
+        if still == STILL or rows >= MOST_ROWS:
+            light.journal.note("endless", route="pull", rows=rows, still=still, limit=limit)
+            return False
     return False
+
+
+def _whole(light: Light, partition: str) -> bool:
+    """Takes a partition as a snapshot in the place of what is held of it; whether it came to its end."""
+    held, download = light.held, taking.take(light, partition)
+    if download is None:
+        return False
+    said, rows = download.said, download.rows()
+    light.journal.note(
+        "taken", officer=light.reader, sent=download.sent, epoch=held.epoch, partition=partition, cursor=said["cursor"],
+        pieces=download.pieces, rows=_listed(rows),
+    )  # fmt: skip
+    held.empty(partition)
+    for row in rows:
+        held.keep(row)
+    held.cursors[partition] = said["cursor"]
+    _compare(light, said)
+    return True
+
+
+def _listed(rows: list[dict[str, Any]]) -> list[list[Any]]:
+    return [[row["id"], row["version"], row["seq"], row["state"], row["partition"]] for row in rows]
 
 
 def _note(light: Light, sent: int, told: dict[str, Any]) -> None:
     parts = [
         [
             part["partition"], part["cursor"], bool(part.get("reset")), part.get("present"), part.get("digest"),
-            [[row["id"], row["version"], row["seq"], row["state"], row["partition"]] for row in part["rows"]],
+            _listed(part["rows"]),
         ]
         for part in told["partitions"]
     ]  # fmt: skip
@@ -65,8 +98,8 @@ def _keep(light: Light, told: dict[str, Any]) -> None:
 
 def _compare(light: Light, part: dict[str, Any]) -> None:
     name = part["partition"]
-    present = sum(1 for row in light.held.rows.values() if row.partition == name) if part["present"] < 50 else None
-    if light.held.digest(name) != part["digest"] or present not in (None, part["present"]):
+    present = light.held.counts.get(name, 0)
+    if light.held.digest(name) != part["digest"] or present != part["present"]:
         light.journal.note(
             "differs", partition=name, cursor=part["cursor"], mine=light.held.digest(name), theirs=part["digest"],
             present=part["present"], held=present,

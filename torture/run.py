@@ -20,7 +20,7 @@ from torture.hands import Hand
 from torture.journal import Journal
 from torture.light import Light
 from torture.office import Office
-from torture.plan import Plan
+from torture.plan import Pace, Plan
 from torture.proxy import Cutter
 from torture.servers import Server
 from torture.steady import Steady, SteadyHand
@@ -56,7 +56,7 @@ class Run:
         self.journals.mkdir(parents=True)
         self.journal = Journal(self.journals, "director")
         self.hands: list[Hand | SteadyHand] = []
-        self._over = threading.Event()
+        self._over, self._pace = threading.Event(), Pace(plan)
         self._all: list[Journal] = [self.journal]
 
     def play(self) -> Told:
@@ -92,7 +92,8 @@ class Run:
 
     def _crew(self) -> None:
         """Terminals are enrolled and their first officers signed in while all is calm."""
-        board = Board(self.town, people=[self.town.ids[name] for name in persons()])
+        newer = self.plan.rare(0.008) if self.plan.on("upgrade") else 0.0
+        board = Board(self.town, people=[self.town.ids[name] for name in persons()], newer=newer)
         wards = {number: wards for number, wards in OFFICERS.items() if post(number) in WARD_POSTS}
         for at in range(self.plan.light):
             name = f"light-{at:02d}"
@@ -104,7 +105,7 @@ class Run:
             light.sign_in(numbers[0])
             reader.pull(light, 2000)
             self.stage.terminals.append(light.chain.terminal)
-            self.hands.append(Hand(light, Work(light, board, wards), numbers, self.plan, self._over))
+            self.hands.append(Hand(light, Work(light, board, wards), numbers, self.plan, self._pace, self._over))
         for at in range(self.plan.steady):
             self._steady(f"steady-{at}", CREWS[at % len(CREWS)], board, wards)
 
@@ -117,12 +118,13 @@ class Run:
         steady.terminal.learn_kinds()
         steady.terminal.sign_in(numbers[0], SECRET)
         steady.terminal.pull()
-        self.hands.append(SteadyHand(steady, board, wards, numbers, self.plan, self._over))
+        self.hands.append(SteadyHand(steady, board, wards, numbers, self.plan, self._pace, self._over))
 
     def _live(self) -> Told:
         self._crew()
         self.journal.note("begin", seed=self.plan.seed)
         begun = time.monotonic()
+        self._pace.begin()
         if self.plan.on("cuts"):
             self.cutter.say("rough")
         director = Director(self.stage, self._over)
@@ -131,7 +133,7 @@ class Run:
             hand.start()
         until = begun + self.plan.minutes * 60
         while time.monotonic() < until and not self._over.wait(0.05):
-            if sum(hand.counted for hand in self.hands) >= self.plan.ops:
+            if self._pace.done >= self.plan.ops:
                 break
         self._over.set()
         seconds = time.monotonic() - begun
@@ -151,10 +153,14 @@ class Run:
         self.journal.note("quiet")
         self.cutter.say("calm")
         self.stage.launch()
+        for hand in self.hands:
+            hand.hush()
         left = unread = self.hands
         until = time.monotonic() + QUIET_SECONDS
         # What a pull tells (a new epoch) gives work to the queue, and what one sends may end another's custody.
         for turn in range(3):
+            if turn == 1 and self.plan.on("revoke_terminal"):
+                self.stage.back_up(self.folder / "quiet.copy", verified=True)
             if turn == 1 and self.plan.on("deadline"):
                 self._season()
             left = self.hands
@@ -169,11 +175,11 @@ class Run:
 
     def _season(self) -> None:
         """A hundred days go by on the server: custody ends, sessions end, old removals are no longer listed."""
-        self.journal.note("season")
+        self.journal.note("season", shift=SEASON)
         self.stage.clock.write_text(str(SEASON))
         until = time.monotonic() + 12
         while time.monotonic() < until and any(hand.waits for hand in self.hands):
-            time.sleep(1.0)
+            time.sleep(0.5)
             _together(self.hands, _settles)
 
     def _write(self, told: Told) -> None:

@@ -31,16 +31,18 @@ class Server:
         more = {"ROUNDSMAN_TORTURE_CLOCK": str(clock)}
         if broken is not None:
             more["ROUNDSMAN_TORTURE_BROKEN"] = broken
-        self.data, self.database, self._more = data, database, more
+        self.data, self.database, self.more = data, database, more
         self._process: subprocess.Popen[bytes] | None = None
+        self._answered = False
 
     def launch(self, failpoint: str | None = None) -> None:
         """Begins to start; armed with ``name:count`` if a failpoint is given."""
         line = [ENTRY if word == "wsgi:serve" else word for word in command(self.port)]
-        more = dict(self._more)
+        more = dict(self.more)
         if failpoint is not None:
             line.remove("--respawn-failed-workers")
             more["ROUNDSMAN_FAILPOINT"] = failpoint
+        self._answered = False
         environ = environment(self.data, self.database, **more)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -51,16 +53,20 @@ class Server:
         """Until it answers, or has gone down; whether it answers. Raises RuntimeError when it does neither."""
         until = time.monotonic() + _PATIENCE
         while time.monotonic() < until:
-            if not self.alive:
-                return False
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                asked = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
-                asked.request("GET", "/healthz")
-                if asked.getresponse().status == 200:
-                    asked.close()
-                    return True
-            time.sleep(0.03)
+            if not self.alive or self.ready:
+                return self.alive
+            time.sleep(0.05)
         raise RuntimeError(f"the server did not come up:\n{self.log.read_text()[-3000:]}")
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has answered since it was launched, and is alive."""
+        if not self._answered and self.alive:
+            asked = http.client.HTTPConnection("127.0.0.1", self.port, timeout=1)
+            with contextlib.suppress(OSError, http.client.HTTPException), contextlib.closing(asked):
+                asked.request("GET", "/healthz")
+                self._answered = asked.getresponse().status == 200
+        return self._answered and self.alive
 
     @property
     def alive(self) -> bool:

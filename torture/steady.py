@@ -15,12 +15,12 @@ from typing import Any
 
 import orjson
 
-from headless import Broken, Frozen, HeadlessError, Offline, Problem, Terminal
+from headless import Broken, Frozen, HeadlessError, Offline, Problem, Queued, Terminal
 from torture.chain import Item
 from torture.held import Row, short
 from torture.journal import Journal, packed
 from torture.listening import Listening
-from torture.plan import Plan
+from torture.plan import Pace, Plan
 from torture.town import SECRET
 from torture.work import Board, Work
 
@@ -57,9 +57,25 @@ class Steady:
         self.tags: dict[str, str] = {}
         self.counted = 0
         self._noted: set[tuple[int, int]] = set()
+        self._known: dict[str, Any] = {}
         self.gone = self.revoked = False
         self.frozen: str | None = None
         self.terminal = self._open()
+
+    def end(self, why: str) -> None:
+        """This terminal is never heard of again."""
+        self.journal.note("gone", why=why)
+        self.gone = True
+
+    def changed(self) -> None:
+        """What was read of the file may be another by now."""
+        self._known.clear()
+
+    def _remembered(self, name: str, read: Callable[[], Any]) -> Any:
+        """Rows and session are asked for at every turn; they change only by what goes over the line."""
+        if name not in self._known:
+            self._known[name] = read()
+        return self._known[name]
 
     def _open(self) -> Terminal:
         self.line = Listening(self.journal)
@@ -75,12 +91,13 @@ class Steady:
         if image is not None:
             shutil.copyfile(image, self.path)
         self.terminal = self._open()
+        self.changed()
 
     # As Work wants a terminal to be
 
     @property
     def seat(self) -> Any:
-        session = None if self.gone else self.terminal.session
+        session = None if self.gone else self._remembered("session", lambda: self.terminal.session)
         return None if session is None else SimpleNamespace(number=session.number, officer=session.officer)
 
     @property
@@ -89,15 +106,14 @@ class Steady:
 
     @property
     def held(self) -> Any:
-        rows = {
-            row["id"]: Row(row["partition"], row["version"], row["seq"], orjson.dumps(row), row)
-            for row in self.terminal.rows()
-        }
-        return SimpleNamespace(rows=rows)
+        return SimpleNamespace(rows=self._remembered("rows", self._rows))
+
+    def _rows(self) -> dict[str, Row]:
+        return {row["id"]: Row(row["partition"], row["version"], row["seq"], b"", row) for row in self.terminal.rows()}
 
     @property
     def chain(self) -> Any:
-        return SimpleNamespace(last=self.terminal.store.captured(), items=[])
+        return SimpleNamespace(last=self.counted, items=[])
 
     def capture(
         self, kind: str, verb: str, record: str, fields: Any, *, tag: str = "good", observed: int | None = None,
@@ -109,13 +125,21 @@ class Steady:
         seen_at = None if observed is None else datetime.fromtimestamp(observed / 1000, UTC)
         op = self.terminal.capture(kind, verb, record, fields, observed_at=seen_at, **other)
         self.tags[op] = tag
-        self.note_queue()
+        self._note(self.terminal.queue(record=record))
         return Item(0, op, b"", b"", {}, tag)
 
     def note_queue(self) -> None:
-        """Whatever is new in the queue goes into the journal: captures, and what was wrapped again."""
-        held = {row["id"]: row["version"] for row in self.terminal.rows()}
-        for queued in self.terminal.queue():
+        """Whatever is new in the queue goes into the journal: what was wrapped again."""
+        self._note(self.terminal.queue())
+
+    def note_wrapped(self) -> None:
+        """The same, if there is anything."""
+        top = (self.terminal.identity.incarnation, self.terminal.store.captured())
+        if top[1] and top not in self._noted:
+            self.note_queue()
+
+    def _note(self, operations: list[Queued]) -> None:
+        for queued in operations:
             place = (queued.incarnation, queued.n)
             if place in self._noted:
                 continue
@@ -123,7 +147,7 @@ class Steady:
             self.counted += 1
             self.journal.note(
                 "captured", incarnation=queued.incarnation, n=queued.n, op=queued.op, raw=packed(queued.raw),
-                hash=queued.hash, tag=self.tags.get(queued.op, "good"), why=None, held=held.get(queued.record),
+                hash=queued.hash, tag=self.tags.get(queued.op, "good"), why=None,
             )  # fmt: skip
 
     def forget_after(self, last: int, incarnation: int) -> None:
@@ -156,9 +180,16 @@ class SteadyHand:
     """One terminal on a file, its officers and its thread."""
 
     def __init__(
-        self, steady: Steady, board: Board, wards: Any, numbers: list[str], plan: Plan, over: threading.Event
+        self,
+        steady: Steady,
+        board: Board,
+        wards: Any,
+        numbers: list[str],
+        plan: Plan,
+        pace: Pace,
+        over: threading.Event,
     ) -> None:
-        self.light, self.numbers, self.plan, self._over = steady, numbers, plan, over
+        self.light, self.numbers, self.plan, self._pace, self._over = steady, numbers, plan, pace, over
         self.work = SteadyWork(steady, board, wards)  # type: ignore[arg-type]
         self.chance = steady.chance
         self.error: BaseException | None = None
@@ -178,12 +209,11 @@ class SteadyHand:
         return not self._thread.is_alive()
 
     def _live(self) -> None:
-        begun = time.monotonic()
         try:
             while not self._over.is_set():
+                before = self.counted
                 self._day()
-                ahead = begun + self.counted * self.plan.pace - time.monotonic()
-                self._over.wait(min(max(ahead, 0.02), 1.0))
+                self._over.wait(min(max(self._pace.ahead(self.counted - before), 0.02), 0.5))
         except BaseException as error:  # noqa: BLE001 - it is raised in the driver's own thread
             self.error = error
             self._over.set()
@@ -198,10 +228,11 @@ class SteadyHand:
         if self.light.seat is None and not self.light.revoked:
             self._try(lambda: self.light.terminal.sign_in(self.chance.choice(self.numbers), SECRET))
         acts = acts_of(self.plan, self.work)
-        for _ in range(self.chance.randint(1, 4)):
+        for _ in range(self.chance.randint(1, 5)):
             self.chance.choices([act for _, act in acts], [weight for weight, _ in acts])[0]()
         self._try(lambda: self.light.terminal.push(self.chance.choice((3, 20, 500))))
-        if self.light.seat is not None and self.chance.random() < 0.3:
+        self.light.note_wrapped()
+        if self.light.seat is not None and self.chance.random() < 0.12:
             self._try(lambda: self.light.terminal.pull(self.chance.choice((20, 500))))
 
     def _trouble(self) -> None:
@@ -214,7 +245,7 @@ class SteadyHand:
             self.light.reopen()
         if on("restore") and chance.random() < self.plan.rare(0.02):
             self.light.terminal.prune()
-        if on("repair") and chance.random() < self.plan.rare(0.02) and self.light.seat is not None:
+        if on("repair") and chance.random() < self.plan.rare(0.01) and self.light.seat is not None:
             self._try(self.light.terminal.repair)
         if on("copies") and not self.light.revoked:
             self._copies()
@@ -242,6 +273,7 @@ class SteadyHand:
     def _try(self, step: Callable[[], object]) -> bool:
         """A step that may fail for a reason which the protocol knows; whether it went well."""
         light = self.light
+        light.changed()
         try:
             step()
             return True
@@ -254,11 +286,14 @@ class SteadyHand:
         except Problem as problem:
             light.revoked = light.revoked or problem.code == "terminal.revoked"
             light.revoked = light.revoked and problem.code != "evacuation.not_ordered"
-            light.gone = light.gone or problem.code == "incarnation.taken"
+            if problem.code == "incarnation.taken":
+                light.end(problem.code)
             if problem.code in ("session.expired", "session.missing"):
                 light.terminal.store.close_session()
         except HeadlessError as error:
             light.journal.note("headless", why=f"{type(error).__name__}: {error}")
+        finally:
+            light.changed()
         return False
 
     def _renew(self) -> bool:
@@ -267,12 +302,15 @@ class SteadyHand:
             light.terminal.renew()
             light.note_queue()
         except Frozen:
-            light.gone = True
+            light.end("incarnation.taken")
         except HeadlessError as error:
             light.journal.note("headless", why=f"renew: {type(error).__name__}: {error}")
         return False
 
     # Quiet
+
+    def hush(self) -> None:
+        """It listens to no stream, and offers by itself what no server took."""
 
     def settle_down(self) -> bool:
         """One more try to empty the queue; whether there is nothing left that could be sent."""
@@ -288,7 +326,8 @@ class SteadyHand:
 
     def _evacuate(self) -> None:
         done = self.light.terminal.evacuate()
-        self.light.gone = self.light.gone or done.receipt is not None
+        if done.receipt is not None:
+            self.light.end("wiped")
 
     @property
     def waits(self) -> bool:

@@ -1,8 +1,7 @@
-"""HTTP for a terminal in memory: one connection through a cutting proxy, nothing retried behind one's back."""
+"""A terminal in memory and its server: one connection through a cutting proxy, nothing retried behind one's back."""
 
 from __future__ import annotations
 
-import http.client
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,14 +10,10 @@ from typing import Any
 import orjson
 
 from torture.keys import Key, uuid7
+from torture.line import Line, Silence
 
 HOST = "torture.test"
 """The name by which every terminal calls the server, whichever port it comes in by: proofs name it."""
-TIMEOUT = 20.0
-
-
-class Silence(Exception):
-    """No whole answer came: the request may or may not have taken effect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,48 +47,54 @@ class Wire:
     def __init__(self, ports: Callable[[], list[int]], chance: random.Random) -> None:
         self._ports = ports
         self._chance = chance
-        self._connection: http.client.HTTPConnection | None = None
+        self._line: Line | None = None
         self._nonce: str | None = None
 
     def close(self) -> None:
         """Hangs up."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        if self._line is not None:
+            self._line.close()
+            self._line = None
+
+    def dial(self) -> Line:
+        """A connection of its own. Raises Silence."""
+        return Line(self._chance.choice(self._ports()))
 
     def send(self, method: str, path: str, headers: dict[str, str], content: bytes | None) -> Answer:
-        """One request, one answer. Raises Silence."""
-        if self._connection is None:
-            port = self._chance.choice(self._ports())
-            self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
+        """One request, one answer. Raises Silence, which tells how far the answer came."""
+        status, got = 0, list[bytes]()
         try:
-            self._connection.request(method, path, content, {"Host": HOST, **headers})
-            response = self._connection.getresponse()
-            body = response.read()
-            if response.length is None and response.status != 204 and not response.chunked:
-                raise http.client.IncompleteRead(body)  # headers that were cut look whole to http.client
-        except (OSError, http.client.HTTPException) as error:
+            line = self._line = self._line or self.dial()
+            status, told = line.ask(method, path, {"Host": HOST, **headers}, content)
+            if status != 204 and not told.keys() & {"content-length", "transfer-encoding"}:
+                raise Silence("headers that were cut look whole")
+            for piece in line.pieces(status, told):
+                got.append(piece)
+        except (Silence, ValueError) as error:
             self.close()
-            raise Silence(f"{type(error).__name__}: {error}") from error
-        wait = response.headers.get("Retry-After", "")
-        seconds = float(wait) if wait.isdigit() else 0.0
-        return Answer(response.status, body, response.headers.get("DPoP-Nonce"), seconds)
+            silence = error if isinstance(error, Silence) else Silence(f"garbled: {error}")
+            silence.status, silence.got = status, b"".join(got)
+            raise silence from error
+        if told.get("connection", "").lower() == "close":
+            self.close()
+        wait = told.get("retry-after", "")
+        return Answer(status, b"".join(got), told.get("dpop-nonce"), float(wait) if wait.isdigit() else 0.0)
 
-    def ask(self, key: Key, method: str, path: str, body: Any = None, token: str | None = None) -> Answer:
-        """A request with a proof of the key; signed again once with the server's nonce. Raises Silence."""
-        answer = self._proven(key, method, path, body, token)
-        if answer.status == 401 and answer.code == "proof.nonce_required":
-            answer = self._proven(key, method, path, body, token)
-        return answer
-
-    def _proven(self, key: Key, method: str, path: str, body: Any, token: str | None) -> Answer:
-        jti = uuid7(self._chance, 0)
-        headers = {"DPoP": key.dpop(method, f"http://{HOST}{path}", self._nonce, token, jti)}
-        if token is not None:
-            headers["Authorization"] = f"DPoP {token}"
+    def ask(
+        self, key: Key, method: str, path: str, body: Any = None, token: str | None = None, **more: str
+    ) -> Answer:  # fmt: skip
+        """A request with a proof of the key; signed again once with the server's nonce. ``more``: headers. Raises Silence."""
         content = None
         if body is not None:
-            headers["Content-Type"], content = "application/json", orjson.dumps(body)
-        answer = self.send(method, path, headers, content)
+            more["Content-Type"], content = "application/json", orjson.dumps(body)
+        answer = self.send(method, path, self.proven(key, method, path, token) | more, content)
         self._nonce = answer.nonce or self._nonce
+        if answer.status == 401 and answer.code == "proof.nonce_required":
+            answer = self.send(method, path, self.proven(key, method, path, token) | more, content)
+            self._nonce = answer.nonce or self._nonce
         return answer
+
+    def proven(self, key: Key, method: str, path: str, token: str | None) -> dict[str, str]:
+        """The headers that prove a request."""
+        headers = {"DPoP": key.dpop(method, f"http://{HOST}{path}", self._nonce, token, uuid7(self._chance, 0))}
+        return headers if token is None else headers | {"Authorization": f"DPoP {token}"}

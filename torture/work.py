@@ -35,6 +35,8 @@ class Board:
     """(person, fields, op) of those just made, perhaps not yet sent."""
     escrowed: deque[str] = field(default_factory=lambda: deque(maxlen=40))
     refused: deque[str] = field(default_factory=lambda: deque(maxlen=40))
+    newer: float = 0.0
+    """How often a stop is written in the form that the servers learn in the middle of the run."""
 
 
 class Work:
@@ -97,6 +99,8 @@ class Work:
             "cell": None if code.endswith("K") else cell, "note": self.chance.choice((None, "巡视正常", "note")),
         }  # fmt: skip
         record = uuid7(self.chance, self.light.device.now())
+        if self.board.newer and self.chance.random() < self.board.newer:
+            other |= {"schema": 2}
         return self.do("patrol.visit", "record", record, fields, after=after, **other)
 
     def do(self, kind: str, verb: str, record: str, fields: Any, *, tag: str = "good", **other: Any) -> Item | None:
@@ -117,22 +121,21 @@ class Work:
     # Shared records
 
     def mine(self, record: str) -> tuple[int, dict[str, Any], str] | None:
-        """A record as its officer sees it: (base, document with state, state), his own unsent work upon it."""
-        row = self.light.held.rows.get(record)
-        if row is None:
+        """A record as its officer sees it: the version held, and the document and state with his own unsent work upon it."""
+        row, seat = self.light.held.rows.get(record), self.light.seat
+        if row is None or seat is None:
             return None
         doc = {"state": row.said["state"], **row.said["doc"]}
-        base, state = row.version, str(row.said["state"])
+        state = str(row.said["state"])
         for item in self.light.chain.items[-400:]:
             said = item.said
-            if said is None or said["record"] != record or item.lost:
+            if said is None or said["record"] != record or item.lost or said["officer"] != seat.officer:
                 continue
             made = item.outcome.get("version", 0) if item.outcome and item.status in ("applied", "merged") else 0
             if made > row.version or item.status in (None, "held"):
-                base += 1
                 doc |= said["fields"]
                 state = BECOMES.get((said["kind"], said["verb"]), state)
-        return base, {**doc, "state": state}, state
+        return row.version, {**doc, "state": state}, state
 
     def previous(self, record: str) -> list[str]:
         """This terminal's last operation on a record."""
@@ -248,11 +251,15 @@ class Work:
             choice.pop(self.chance.choice(sorted(choice)))
         if len(saw) > 1 and self.chance.random() < 0.2:
             saw.pop()
-        known = self.mine(said["id"])
-        base = known[0] if known else said["version"]
         fields = {"saw": saw, "server": doc["server"], "choice": choice, "reason": f"核实 {self.light.name}"}
         return self.do(
-            "conflict", "settle", said["id"], fields, base=base, after=self.previous(said["id"]), tag="settle"
+            "conflict",
+            "settle",
+            said["id"],
+            fields,
+            base=said["version"],
+            after=self.previous(said["id"]),
+            tag="settle",
         )
 
     def word_on_escrow(self) -> Item | None:

@@ -1,4 +1,4 @@
-"""A short torture of the real server on each engine: no invariant breaks."""
+"""A short torture of the real server on each engine, with every torment: no invariant breaks."""
 
 from __future__ import annotations
 
@@ -12,30 +12,14 @@ from tests.support.engines import ENGINES
 
 ROOT = Path(__file__).resolve().parents[2]
 SEED = "20261122"
-WITHOUT = "restore,edits,settle"
-"""What still breaks an invariant now and then, each with its cause in docs/limits.md: `make torture` lets it loose."""
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_no_invariant_breaks(engine: str, tmp_path: Path) -> None:
-    kept = str(tmp_path / "kept")
-    words = [
-        "--seed",
-        SEED,
-        "--engine",
-        engine,
-        "--ops",
-        "5000",
-        "--minutes",
-        "0.4",
-        "--without",
-        WITHOUT,
-        "--keep",
-        kept,
-    ]
+    words = ["--seed", SEED, "--engine", engine, "--ops", "4000", "--minutes", "0.33", "--keep", str(tmp_path / "kept")]
     told = subprocess.run(
         [sys.executable, "-m", "torture", *words], cwd=ROOT, capture_output=True, text=True, timeout=280
     )  # fmt: skip
-    assert told.returncode == 0, told.stdout[-6000:] + told.stderr[-3000:]
+    assert told.returncode == 0, told.stderr[-2000:] + told.stdout
     assert "all invariants hold" in told.stdout

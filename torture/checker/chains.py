@@ -11,8 +11,10 @@ from torture.checker.history import Captured, History, Life
 from torture.checker.store import Store
 
 
-def check(history: History, store: Store, verdict: Verdict) -> None:
-    """Checks every chain of the store, the server's own too, and that everything captured is where it should be."""
+def check(history: History, stores: list[Store], verdict: Verdict) -> None:
+    """Checks every chain of the last store, the server's own too, that everything captured is where it should be, and
+    that nobody was told to destroy what no verified backup has."""
+    store = stores[-1]
     chains: dict[tuple[str, int], list[Any]] = defaultdict(list)
     for row in store["operations"]:
         chains[row.terminal, row.incarnation].append(row)
@@ -24,6 +26,32 @@ def check(history: History, store: Store, verdict: Verdict) -> None:
         _check_links(life, sorted(rows, key=lambda row: row.n), start, verdict)
     for life in history.lives.values():
         _check_captured(life, store, verdict)
+        for each in stores:
+            _check_orders(history, life, each, verdict)
+
+
+def _check_orders(history: History, life: Life, store: Store, verdict: Verdict) -> None:
+    """``wipe`` only when a backup that was verified in the epoch has every leaf of the terminal; ``keep`` only before."""
+    epoch, mine = store.facility.epoch, (life.terminal,)
+    final = {(row.terminal, row.incarnation, row.n): row for row in store["operations"] if row.terminal in mine}
+    # What was in custody had its receipt's leaf until its end, which may have come after the order.
+    first = final | {(row.terminal, row.incarnation, row.n): row for row in store["holds"] if row.terminal in mine}
+    least, last = (
+        max((row.leaf for row in each.values() if row.epoch == epoch), default=-1) for each in (first, final)
+    )  # fmt: skip
+    verified = [event for event in history.director if event["what"] == "verified" and event["epoch"] == epoch]
+    for answer in life.answers:
+        if answer["epoch"] != epoch or answer["order"] is None:
+            continue
+        verdict.counts["orders"] += 1
+        begun = max((event["size"] for event in verified if event["begin"] < answer["us"]), default=-1)
+        done = max((event["size"] for event in verified if event["us"] < answer["sent"]), default=-1)
+        what = f"{life.who} is told to {answer['order']}: its last leaf is {last}, a verified backup has {begun}"
+        if answer["order"] == "wipe" and final and least >= begun:
+            verdict.add(1, "wipe.early", what, life.terminal)
+        forked = any(row.terminal in mine for row in store["forks"])
+        if answer["order"] == "keep" and last < done and not forked:
+            verdict.add(1, "wipe.withheld", what, life.terminal)
 
 
 def _check_links(life: Life | None, rows: list[Any], start: bytes, verdict: Verdict) -> None:
@@ -52,6 +80,10 @@ def _check_captured(life: Life, store: Store, verdict: Verdict) -> None:
     """All that a terminal captured is in the store, unless the terminal itself lost it, or was never let back in."""
     final = life.final
     stuck = bool(final) and (final["gone"] and not life.wiped or final["frozen"])
+    if stuck and life.gone != "incarnation.taken":
+        verdict.add(
+            1, "terminal.stuck", f"{life.who} has no way to go on: {life.gone or final['frozen']}", life.terminal
+        )
     present = {(row.hash, row.n) for row in store["operations"] if row.terminal == life.terminal}
     forked = {(row.hash, row.n) for row in store["forks"] if row.terminal == life.terminal}
     lost_ops = {made.op for place in life.lost for made in life.captured.get(place, ()) if made.op is not None}

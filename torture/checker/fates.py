@@ -20,10 +20,10 @@ def moment(said: str) -> int:
     return int(datetime.strptime(said, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC).timestamp() * 1000 + 0.5)
 
 
-def check(history: History, store: Store, verdict: Verdict, *, over: bool) -> None:
+def check(history: History, store: Store, verdict: Verdict, *, now: int) -> None:
     """Holds the fate of every operation in the store against what its maker meant and what the protocol says.
 
-    ``over``: the deadlines of all custody have passed.
+    ``now``: the server's time in the end (ms), as far as it had time to end custodies by it.
     """
     tags = _tags(history)
     revoked = _revoked(store)
@@ -35,12 +35,14 @@ def check(history: History, store: Store, verdict: Verdict, *, over: bool) -> No
         if made is not None:
             _check_tag(store, row, made, verdict)
         _check_revoked(store, row, revoked.get(row.terminal), verdict)
+    told = _first_told(history, store)
     says = {row.op: json.loads(row.raw) for row in store["operations"] if row.op and _readable(row)}
     for row in store["operations"]:
         if row.op in says and row.terminal in history.lives:
             _check_needs(store, row, says[row.op], verdict)
             _check_marks(store, row, says[row.op], verdict)
-    _check_held(store, verdict, over=over)
+            _check_form(history, row, says[row.op], told.get(_place(row)), verdict)
+    _check_held(store, verdict, now)
 
 
 def _readable(row: Any) -> bool:
@@ -98,7 +100,8 @@ def _check_tag(store: Store, row: Any, made: Captured, verdict: Verdict) -> None
         return
     code = (json.loads(row.outcome).get("problem") or {}).get("code")
     forced = _place(row) in store.held_places and code in AFTERWARDS
-    if row.status == "rejected" and (code in EXPLAINED or forced or (made.tag == "step" and code in STEPS)):
+    full = code == "dispute.full" and json.loads(row.raw)["record"] in store.crowded
+    if row.status == "rejected" and (code in EXPLAINED or forced or full or (made.tag == "step" and code in STEPS)):
         return
     invariant = 8 if made.tag == "good" else 7
     verdict.add(invariant, f"fate.{made.tag}", f"{name} ended {row.status} ({code})", row.op, row.terminal)
@@ -125,9 +128,7 @@ def _unmet(store: Store, row: Any, other: Any) -> tuple[str, str] | None:
     """The rule that an operation breaks by its fate, given what it needs (None: it never came), and why."""
     took = row.status in ("applied", "merged", "conflict")
     # A conflict's outcome has no marks; that it was in custody must do.
-    overdue = _marked(store, row, "dependency.missing") or (
-        row.status == "conflict" and _place(row) in store.held_places
-    )
+    overdue = _has(row, "dependency.missing") or (row.status == "conflict" and _place(row) in store.held_places)
     if other is None or other.status == "held":
         return ("dependents.unmet", "has not come") if took and not overdue else None
     later = (other.epoch, other.leaf) > (row.epoch, row.leaf)
@@ -138,7 +139,7 @@ def _unmet(store: Store, row: Any, other: Any) -> tuple[str, str] | None:
     return ("dependents.early", "came later") if took and later and not overdue else None
 
 
-def _marked(store: Store, row: Any, mark: str) -> bool:
+def _has(row: Any, mark: str) -> bool:
     marks = json.loads(row.outcome).get("marks") or []
     return any(each["code"] == mark for each in marks)
 
@@ -148,17 +149,38 @@ def _check_marks(store: Store, row: Any, said: dict[str, Any], verdict: Verdict)
     if row.status != "applied" or said["kind"] not in FACTS or said["verb"] == "withdraw":
         return
     late = moment(said["recorded_at"]) - moment(said["observed_at"]) > LATE
-    if said["kind"] != "talk" and late != _marked(store, row, "record.late"):
+    if said["kind"] != "talk" and late != _has(row, "record.late"):
         verdict.add(8, "marks.late", f"{row.op} is marked late: {not late}", row.op)
 
 
-def _check_held(store: Store, verdict: Verdict, *, over: bool) -> None:
+def _first_told(history: History, store: Store) -> dict[tuple[str, int, int], int]:
+    """When each operation's final outcome was first told in the epoch of a store (us)."""
+    found: dict[tuple[str, int, int], int] = {}
+    for life in history.lives.values():
+        for each in life.told:
+            if each.epoch == store.facility.epoch and each.said["status"] != "held":
+                found.setdefault((each.terminal, each.incarnation, each.n), each.us)
+    return found
+
+
+def _check_form(history: History, row: Any, said: dict[str, Any], told: int | None, verdict: Verdict) -> None:
+    """The stop's first form is converted, and marked so, by servers of the version that knows another one."""
+    if row.status != "applied" or said["kind"] != "patrol.visit" or said["schema"] != 1:
+        return
+    marked, since = _has(row, "schema.converted"), history.upgraded
+    sent = history.lives[row.terminal].sent.get((row.incarnation, row.n), 0)
+    if (marked and told is not None and told < since) or (not marked and sent > since):
+        verdict.add(8, "marks.converted", f"{row.op} is marked as converted: {marked}", row.op)
+
+
+def _check_held(store: Store, verdict: Verdict, now: int) -> None:
     """What is held waits for something that has not come, and no longer than its deadline."""
     records = {row.id for row in store["records"]}
+    deadlines = {_place(row): row.deadline for row in store["holds"]}
     for row in store["operations"]:
         if row.status != "held":
             continue
-        if over:
+        if deadlines.get(_place(row), now) < now:
             verdict.add(2, "custody.overdue", f"{row.op} is held beyond its deadline", row.op)
         waits = store.waits_of.get(_place(row), set())
         come = {each for each in waits if each in records or _final(store, each)}

@@ -24,7 +24,6 @@ class Captured:
     hash: str
     tag: str
     why: str | None
-    held: int | None
     us: int
     ms: int
 
@@ -55,16 +54,24 @@ class Life:
     captured: dict[tuple[int, int], list[Captured]] = field(default_factory=dict)
     told: list[Outcome] = field(default_factory=list)
     pulls: list[_EVENTS] = field(default_factory=list)
+    taken: list[_EVENTS] = field(default_factory=list)
+    heard: dict[int, list[_EVENTS]] = field(default_factory=dict)
+    """What was heard on each stream, by the moment at which it was asked for (us)."""
+    pushes: list[_EVENTS] = field(default_factory=list)
     lost: set[tuple[int, int]] = field(default_factory=set)
     went_back: list[tuple[int, int, int, int]] = field(default_factory=list)
     """(incarnation, last number of the copy, numbers it had, us)"""
     heads: set[str] = field(default_factory=set)
     final: _EVENTS = field(default_factory=dict)
     wiped: bool = False
+    gone: str | None = None
+    """Why it was never heard of again."""
+    asked: int = 0
+    """When its last push was sent (us)."""
     sent: dict[tuple[int, int], int] = field(default_factory=dict)
     """(incarnation, number) → when it was first sent (us)."""
     answers: list[_EVENTS] = field(default_factory=list)
-    """What pushes said beside their outcomes: us, incarnation, epoch, next, missing, safe_upto."""
+    """What pushes said beside their outcomes: us, sent, incarnation, epoch, next, missing, safe_upto, order."""
 
 
 @dataclass
@@ -74,6 +81,16 @@ class History:
     lives: dict[str, Life]
     director: list[_EVENTS]
     events: list[_EVENTS]
+
+    @property
+    def upgraded(self) -> int:
+        """When the servers' newer version was about to start (us); beyond all times, if it never was."""
+        return next((event["us"] for event in self.director if event["what"] == "upgraded"), 1 << 62)
+
+    @property
+    def season(self) -> int:
+        """The server's time after a long while has gone by on it (ms); 0, if it never did."""
+        return next((event["ms"] + event["shift"] for event in self.director if event["what"] == "season"), 0)
 
     @property
     def founded(self) -> _EVENTS:
@@ -118,7 +135,7 @@ def _captured(life: Life, event: _EVENTS) -> None:
     key = (event["incarnation"], event["n"])
     made = Captured(
         life.terminal, *key, event["op"], base64.b64decode(event["raw"]), event["hash"], event["tag"],
-        event.get("why"), event.get("held"), event["us"], event["ms"],
+        event.get("why"), event["us"], event["ms"],
     )  # fmt: skip
     life.captured.setdefault(key, []).append(made)
 
@@ -128,7 +145,9 @@ def _told(life: Life, event: _EVENTS) -> None:
     answer = json.loads(text)
     life.heads.add(answer["head"])
     said = {name: answer.get(name) for name in ("epoch", "next", "missing", "safe_upto", "order")}
-    life.answers.append(said | {"us": event["us"], "incarnation": event["incarnation"], "route": event["route"]})
+    life.answers.append(
+        said | {"us": event["us"], "sent": life.asked, **{name: event[name] for name in ("incarnation", "route")}}
+    )
     for raw, outcome in sliced(text, '"outcomes":['):
         life.told.append(
             Outcome(
@@ -162,6 +181,14 @@ def _pulled(life: Life, event: _EVENTS) -> None:
     life.heads.add(event["head"])
 
 
+def _taken(life: Life, event: _EVENTS) -> None:
+    life.taken.append(event)
+
+
+def _heard(life: Life, event: _EVENTS) -> None:
+    life.heard.setdefault(event["begun"], []).append(event)
+
+
 def _lost(life: Life, event: _EVENTS) -> None:
     life.lost |= {(event["incarnation"], n) for n in event["numbers"]}
 
@@ -175,6 +202,8 @@ def _final(life: Life, event: _EVENTS) -> None:
 
 
 def _pushed(life: Life, event: _EVENTS) -> None:
+    life.asked = event["us"]
+    life.pushes.append(event)
     for n in range(event["first"], event["last"] + 1):
         life.sent.setdefault((event["incarnation"], n), event["us"])
 
@@ -183,7 +212,12 @@ def _wiped(life: Life, _event: _EVENTS) -> None:
     life.wiped = True
 
 
+def _gone(life: Life, event: _EVENTS) -> None:
+    life.gone = event["why"]
+
+
 _TAKERS = {
-    "enrolled": _enrolled, "renewed": _begun, "captured": _captured, "told": _told, "pulled": _pulled, "lost": _lost,
-    "went_back": _went_back, "final": _final, "wiped": _wiped, "push": _pushed,
+    "enrolled": _enrolled, "renewed": _begun, "captured": _captured, "told": _told, "pulled": _pulled, "taken": _taken,
+    "heard": _heard, "lost": _lost, "went_back": _went_back, "final": _final, "wiped": _wiped, "gone": _gone,
+    "push": _pushed,
 }  # fmt: skip

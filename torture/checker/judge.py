@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from torture.checker import answers, chains, fates, history, log, model, outcomes, scope, store
+from torture.checker import answers, chains, fates, history, log, model, outcomes, scope, store, streams
 from torture.checker.findings import Verdict
 
 
@@ -17,11 +17,10 @@ def judge(folder: Path) -> Verdict:
     verdict = Verdict(events=seen.events, stores=stores)
     log.check(seen, stores, verdict)
     outcomes.check(seen, stores, verdict)
-    chains.check(seen, stores[-1], verdict)
+    chains.check(seen, stores, verdict)
     for each in stores:
-        over = each is stores[-1] and any(event["what"] == "season" for event in seen.director)
-        fates.check(seen, each, verdict, over=over)
-        model.check(seen, each, verdict)
-    scope.check(seen, stores, verdict)
+        fates.check(seen, each, verdict, now=seen.season if each is stores[-1] else 0)
+        model.check(each, verdict)
+    streams.check(seen, stores, scope.check(seen, stores, verdict), verdict)
     answers.check(seen, told, verdict)
     return verdict

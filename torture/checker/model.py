@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from torture.checker.findings import Verdict
-from torture.checker.history import History
-from torture.checker.store import Store, Version
+from torture.checker.store import MOST_CANDIDATES, Store, Version
 
 EDITS = frozenset({("person", "change"), ("place", "change"), ("dynamic_info", "amend")})
 WATCHES = {
@@ -17,17 +16,20 @@ WATCHES = {
     ("dynamic_info", "handle"): ("state",),
     ("dynamic_info", "withdraw"): ("state",),
 }
+REMOVES = frozenset({("dynamic_info", "withdraw"), ("place", "close")})
 STRICT = {"person": {"cell", "state", "risk"}, "dynamic_info": {"severity"}}
 DECISIONS = frozenset({"duty"})
 DERIVED = {"person": {"release"}, "dynamic_info": {"handled", "state"}, "duty": {"steps", "state"}}
 """Kind → keys of its documents that follow from an act without being named in it."""
 CREATES = frozenset({"create", "open", "record", "report", "issue"})
 Doc = dict[str, Any]
+Hand = tuple[str, str] | None
+"""An officer at a terminal; None: what a leader released from escrow is nobody's own."""
 
 
-def check(history: History, store: Store, verdict: Verdict) -> None:
+def check(store: Store, verdict: Verdict) -> None:
     """Replays a store."""
-    _Replay(history, store, verdict).run()
+    _Replay(store, verdict).run()
 
 
 @dataclass
@@ -38,22 +40,16 @@ class _Record:
     kind: str = ""
     state: str = ""
     doc: Doc = field(default_factory=dict)
-    makers: list[str] = field(default_factory=list)
-    """Terminal of each version's operation."""
+    hands: list[Hand] = field(default_factory=list)
+    """Whose each version is."""
 
 
 class _Replay:
-    def __init__(self, history: History, store: Store, verdict: Verdict) -> None:
+    def __init__(self, store: Store, verdict: Verdict) -> None:
         self.store, self.verdict = store, verdict
         self.now: dict[str, _Record] = {}
         self.dispute: dict[str, Version] = {}
-        self.strict_unseen = {
-            made.op: made.held
-            for life in history.lives.values() for each in life.captured.values() for made in each
-            if made.op is not None and made.held is not None
-        }  # fmt: skip
         self.made = _made_by_leaf(store)
-        self.in_conflict: dict[str, str] = {}
 
     def run(self) -> None:
         for row in self.store.in_order:
@@ -73,7 +69,8 @@ class _Replay:
             self.verdict.add(1, "versions.skip", what, record, said["op"])
         known.version, known.kind, known.state = said["version"], said["kind"], said["state"]
         known.doc = said["doc"] if said["doc"] is not None else known.doc
-        known.makers.append(said["terminal"])
+        released = any(mark["code"] == "escrow.released" for mark in said["marks"])
+        known.hands.append(None if released else (said["terminal"], said["author"]["officer"]))
         if said["kind"] == "conflict":
             self._dispute(record, version)
 
@@ -86,6 +83,8 @@ class _Replay:
             for part in ("candidates", "settlements"):
                 if doc[part][: len(before[part])] != before[part]:
                     self.verdict.add(4, "conflict.shrank", f"{record}/{number} has lost {part}", record, doc["record"])
+        if len(doc["candidates"]) > MOST_CANDIDATES:
+            self.verdict.add(4, "conflict.crowded", f"{record} has {len(doc['candidates'])} candidates", record)
         other = self.dispute.get(doc["record"])
         if doc["state"] == "settled":
             if other is not None and other.said["id"] == record:
@@ -99,8 +98,6 @@ class _Replay:
 
     def _judge(self, row: Any, said: Doc, effects: list[tuple[str, int]]) -> None:
         kind, verb = said["kind"], said["verb"]
-        if row.status == "conflict" and kind != "conflict":
-            self.in_conflict[row.op] = said["record"]
         if kind == "conflict":
             self._settlement(row, said, effects)
         elif verb in CREATES or kind == "escrow":
@@ -168,29 +165,28 @@ class _Replay:
         if dispute is not None and set(changes) & set(dispute.said["doc"]["server"]):
             self.verdict.add(4, "conflict.bypassed", f"{name} changed what is in dispute of {record}", row.op, record)
         strict = STRICT.get(said["kind"], set()) & set(changes)
-        if strict and said["base"] < known.version:
+        if strict and self._moved(said, known):
             self.verdict.add(4, "merge.strict", f"{name} merged {sorted(strict)} of {record}", row.op, record)
-        elif strict and self._unseen(row, known):
-            what = f"{name} changed {sorted(strict)} of {record}, which others had changed since it was seen"
-            self.verdict.add(4, "merge.strict_unseen", what, row.op, record)
 
     def _moved(self, said: Doc, known: _Record) -> bool:
-        """A base counts own operations before it; where one of them became a conflict, others had moved the record."""
-        lost = any(self.in_conflict.get(op) == said["record"] for op in said["after"])
-        return bool(lost or said["base"] < known.version)
+        """Whether any version above the one that the terminal held is another's."""
+        return any(hand != (said["terminal"], said["officer"]) for hand in known.hands[said["base"] :])
 
-    def _unseen(self, row: Any, known: _Record) -> bool:
-        """Whether versions that its terminal did not hold when it captured were made by others."""
-        held = self.strict_unseen.get(row.op)
-        return held is not None and any(maker != row.terminal for maker in known.makers[held:])
+    def _wary(self, said: Doc, known: _Record) -> set[str]:
+        """Fields whose values an operation must not pass over because the record has moved, whatever stands there."""
+        if not self._moved(said, known):
+            return set()
+        seen = set(said.get("seen", {}))
+        whole = said["kind"] in DECISIONS or (said["kind"], said["verb"]) in REMOVES or not seen
+        return (seen or {"state"}) if whole else seen & STRICT.get(said["kind"], set())
 
     def _transition(self, row: Any, said: Doc) -> None:
         known, record = self.now.get(said["record"]), said["record"]
         if known is None:
             self.verdict.add(7, "edit.nothing", f"{row.op} took effect on {record}, which is not there", row.op, record)
             return
-        if self._moved(said, known) and said["kind"] in DECISIONS:
-            self.verdict.add(4, "decision.merged", f"{row.op} decided on an outdated {record}", row.op, record)
+        if wary := self._wary(said, known):
+            self.verdict.add(4, "decision.merged", f"{row.op} rests on {wary} of an outdated {record}", row.op, record)
         for name, value in said.get("seen", {}).items():
             stands = known.doc.get(name, known.state if name == "state" else None)
             if stands != value:
@@ -221,8 +217,7 @@ class _Replay:
 
     def _disputable(self, row: Any, said: Doc, known: _Record) -> bool:
         fields, seen = said["fields"], said.get("seen", {})
-        moved = self._moved(said, known) or self._unseen(row, known)
-        if known.state == "removed" or (moved and (said["kind"], said["verb"]) not in EDITS):
+        if known.state == "removed":
             return True
         dispute = self.dispute.get(said["record"])
         values = {**known.doc, "state": known.doc.get("state", known.state)}
@@ -232,7 +227,7 @@ class _Replay:
         }
         if dispute is not None and changes & set(dispute.said["doc"]["server"]):
             return True
-        if moved and changes & STRICT.get(said["kind"], set()):
+        if changes & self._wary(said, known) or (not edits and self._wary(said, known)):
             return True
         return any(values.get(name) != seen.get(name) for name in changes)
 

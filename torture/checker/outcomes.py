@@ -20,6 +20,7 @@ def check(history: History, stores: list[Store], verdict: Verdict) -> None:
     for life in history.lives.values():
         _check_told(life, by_epoch, stores[-1], verdict)
         _check_answers(life, by_epoch, verdict)
+        _check_schemas(life, history.upgraded, verdict)
     for store in stores:
         check_effects(store, verdict)
     for row in stores[-1]["operations"]:
@@ -45,6 +46,25 @@ def _check_told(life: Life, by_epoch: dict[int, Store], last: Store, verdict: Ve
             verdict.add(2, "outcome.changed", what, told.said["op"], life.terminal)
         elif first is None:
             _check_one(life, told, by_epoch, last, verdict)
+
+
+def _check_schemas(life: Life, upgraded: int, verdict: Verdict) -> None:
+    """Nothing takes effect of a push with an operation that its server cannot read yet (426); a revoked terminal's goes
+    into escrow unread."""
+    newer = {place: each for place, each in life.captured.items() if any(b'"schema":2,' in made.raw for made in each)}
+    sent: dict[tuple[int, int], int] = {}
+    for push in life.pushes:
+        places = [(push["incarnation"], n) for n in range(push["first"], push["last"] + 1)]
+        # An older image of a device gives a number again: what was captured last was sent.
+        made = [[each for each in newer[place] if each.us < push["us"]][-1:] for place in places if place in newer]
+        unread = any(b'"schema":2,' in each.raw for last in made for each in last)
+        if push["us"] > upgraded or push["route"] == "evacuate" or not unread:
+            for place in places:
+                sent.setdefault(place, push["us"])
+    for told in life.told:
+        if sent.get((told.incarnation, told.n), told.us) >= told.us:
+            what = f"{life.who} was told of {told.incarnation}/{told.n}, which came only with what cannot be read"
+            verdict.add(2, "schema.applied", what, told.said["op"], life.terminal)
 
 
 def _check_one(life: Life, told: Outcome, by_epoch: dict[int, Store], last: Store, verdict: Verdict) -> None:

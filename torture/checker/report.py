@@ -1,16 +1,22 @@
-"""What a run says: a summary, and of a failure its seed, what is broken and a shortened history."""
+"""What a run says: a summary, and of a failure what is broken and a shortened history."""
 
 from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from torture.checker.findings import INVARIANTS, Broken, Verdict
 from torture.checker.store import Store
 
-LINES = 60
-EXAMPLES = 4
+WIDTH = 160
+"""Characters of a line: a log that is cut at either end still shows what matters."""
+LINES = 12
+FEW = 3
+"""Rules of which two examples are given each; of more, one each, and of no more than twice as many."""
+FULL = 700
+"""Characters of a line in the file that a failed run leaves, and as many lines."""
 
 
 def summary(
@@ -19,31 +25,49 @@ def summary(
     """A few lines on what was done and looked at."""
     captured = verdict.counts["captured"]
     pace = captured / seconds * 60 if seconds else 0
-    done = ", ".join(f"{name} {times}" for name, times in sorted(torments.items()))
-    fates = ", ".join(f"{name} {times}" for name, times in sorted(verdict.statuses.items()))
-    looked = ", ".join(f"{name} {times}" for name, times in sorted(verdict.counts.items()))
-    said = ", ".join(f"{name} {times}" for name, times in sorted(verdict.remarks.items()))
+    done = _listed(torments)
     return (
         f"seed {seed} on {engine}: {captured} operations in {seconds:.0f} s ({pace:.0f} a minute); judged in {judging:.1f} s\n"
-        f"  torments: {done or 'none but those of the line and the terminals'}\n  fates: {fates}\n  looked at: {looked}\n"
-        f"  remarks: {said or 'none'}\n  {'BROKEN' if verdict.broken else 'all invariants hold'}"
+        f"  torments: {done or 'none but those of the line and the terminals'}\n"
+        f"  fates: {_listed(verdict.statuses)}\n  looked at: {_listed(verdict.counts)}\n"
+        f"  remarks: {_listed(verdict.remarks)[:600] or 'none'}\n"
+        f"  {'BROKEN' if verdict.broken else 'all invariants hold'}"
     )
 
 
-def failure(seed: str, verdict: Verdict) -> str:
-    """The seed, each broken rule, and a shortened history of what the first of them is about."""
-    lines = [f"\nBROKEN with seed {seed}:"]
+def _listed(counted: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {times}" for name, times in sorted(counted.items()))
+
+
+def rules(verdict: Verdict) -> str:
+    """The names of the broken rules."""
+    return ", ".join(dict.fromkeys(broken.rule for broken in verdict.broken))
+
+
+def failure(verdict: Verdict) -> str:
+    """What is broken by each rule, and a shortened history of what the first of them is about."""
+    lines: list[str] = []
     by_rule: dict[str, list[Broken]] = {}
     for broken in verdict.broken:
         by_rule.setdefault(broken.rule, []).append(broken)
-    for rule, each in by_rule.items():
-        times = verdict.remarks[f"broken: {rule}"]
-        lines.append(f"  invariant {each[0].invariant} ({INVARIANTS[each[0].invariant]}), {times} times")
-        lines += [f"    {rule}: {broken.what}" for broken in each[:EXAMPLES]]
+    few = len(by_rule) <= FEW
+    for rule, each in list(by_rule.items())[: 2 * FEW]:
+        meaning = f" ({INVARIANTS[each[0].invariant]})" if few else ""
+        lines.append(f"  invariant {each[0].invariant}{meaning}, {verdict.remarks[f'broken: {rule}']} times")
+        examples, width = (each[:2], 3 * WIDTH // 2) if few else (each[:1], WIDTH)
+        lines += [f"    {rule}: {broken.what}"[:width] for broken in examples]
+    return "\n".join([*lines, *history(verdict, LINES, WIDTH)])
+
+
+def history(verdict: Verdict, lines: int = FULL, width: int = FULL) -> list[str]:
+    """What the store and the terminals say of what the first broken rule is about: so many lines, so wide."""
     first = verdict.broken[0]
-    lines.append(f"\nhistory of the first, {first.rule}:")
     told = story(verdict.stores[-1], set(first.about)) if verdict.stores else []
-    return "\n".join([*lines, *_shortened(told, LINES // 2), "", *history(first, verdict.events)])
+    near = [event for event in verdict.events if _concerns(event, set(first.about))]
+    start: Any = verdict.events[0]["us"] if verdict.events else 0
+    heard = [_line(event, start, set(first.about)) for event in near]
+    both = [*_shortened(told, lines // 2), "", *_shortened(heard, lines // 2)]
+    return [f"history of the first, {first.rule}: {first.what}"[:width], *(line[:width] for line in both)]
 
 
 def story(store: Store, about: set[str]) -> list[str]:
@@ -80,14 +104,6 @@ def _shortened(lines: list[str], most: int) -> list[str]:
     if len(lines) <= most:
         return lines
     return [*lines[: most // 2], f"   … {len(lines) - most} more …", *lines[-(most // 2) :]]
-
-
-def history(broken: Broken, events: list[dict[str, Any]]) -> list[str]:
-    """The terminals' events of the operations and records concerned: at most thirty lines."""
-    about = set(broken.about)
-    near = [event for event in events if _concerns(event, about)]
-    start = events[0]["us"] if events else 0
-    return _shortened([_line(event, start, about) for event in near], LINES // 2)
 
 
 def _concerns(event: dict[str, Any], about: set[str]) -> bool:

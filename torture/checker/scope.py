@@ -37,7 +37,7 @@ class _Subject:
 class World:
     """Places, persons and disputes of one store by sequence number, and who was assigned to what at which moment."""
 
-    def __init__(self, store: Store, history: History) -> None:
+    def __init__(self, store: Store, grants: Grants) -> None:
         self.facility = store.facility.facility
         self.subjects: dict[str, _Subject] = {}
         self.posts = {row.officer: row.posts for row in store["officers"]}
@@ -45,7 +45,7 @@ class World:
         for versions in store.versions_of.values():
             for version in versions:
                 self._enter(version.said)
-        self.grants = _grants(history)
+        self.grants = grants
 
     def _enter(self, said: Event) -> None:
         if said["kind"] not in ("place", "person"):
@@ -91,6 +91,13 @@ class World:
             place = over
         return any(self.assigned(officer, each, begin, end) for each in chain)
 
+    def gives_between(self, officer: str, partition: str, least: int, most: int, begin: int, end: int) -> bool:
+        """Whether it was his at any sequence number of a span, at some moment of another."""
+        known = self.subjects.get(partition.split("/")[1])
+        steps = [*(known.since if known else ()), *(seq for seq, _, _ in self.disputed.get(partition, ()))]
+        spots = {least, *(seq for seq in steps if least < seq <= most)}
+        return any(self.gives(officer, partition, seq, begin, end) for seq in spots)
+
     def _in_dispute(self, partition: str, at: int) -> bool:
         return any({conflict: still for seq, conflict, still in self.disputed.get(partition, ()) if seq <= at}.values())
 
@@ -114,25 +121,40 @@ class World:
         return {name for name in names if self.gives(officer, name, at, moment, moment)}
 
 
-def _grants(history: History) -> dict[tuple[str, str], list[tuple[int, int, bool]]]:
-    """(officer, place) → (begun, done, given) of every grant and its end, in order."""
-    founded = history.founded
-    ids = founded["ids"]
-    found: dict[tuple[str, str], list[tuple[int, int, bool]]] = defaultdict(list)
-    for number, wards in founded["wards"].items():
+Grants = dict[tuple[str, str], list[tuple[int, int, bool]]]
+"""(officer, place) → (begun, done, given) of every grant and its end, in order."""
+
+
+def _grants(history: History) -> list[Grants]:
+    """The grants of each epoch's store: a restore takes back what was given and taken since its copy was made."""
+    ids = history.founded["ids"]
+    found: Grants = defaultdict(list)
+    for number, wards in history.founded["wards"].items():
         for ward in wards:
             found[ids[number], ids[ward]].append((0, 0, True))
+    copy, stores = _copied(found), list[Grants]()
     for event in history.director:
         words = event.get("words") or []
         if event["what"] == "admin.end" and event["exit"] == 0 and words[:1] == ["officers"] and len(words) == 5:
             given = words[1] == "assign"
             found[ids[words[3]], words[4]].append((event["begin"], event["us"], given))
-    return found
+        elif event["what"] == "backup":
+            copy = _copied(found)
+        elif event["what"] == "restore.begin":
+            stores.append(found)
+            found = _copied(copy)
+    return [*stores, found]
 
 
-def check(history: History, stores: list[Store], verdict: Verdict) -> None:
-    """Checks what was sent at any time, what is held at the end, and the partitions' own sums."""
-    worlds = {store.facility.epoch: World(store, history) for store in reversed(stores)}
+def _copied(grants: Grants) -> Grants:
+    return defaultdict(list, {key: list(steps) for key, steps in grants.items()})
+
+
+def check(history: History, stores: list[Store], verdict: Verdict) -> dict[int, World]:
+    """Checks what was sent at any time, what is held at the end, and the partitions' own sums. Returns the epochs' worlds."""
+    worlds = {
+        store.facility.epoch: World(store, grants) for store, grants in zip(stores, _grants(history), strict=True)
+    }
     for life in history.lives.values():
         for pull in life.pulls:
             _check_pull(life, pull, worlds.get(pull["epoch"]), verdict)
@@ -142,6 +164,7 @@ def check(history: History, stores: list[Store], verdict: Verdict) -> None:
             _check_held(life, last, worlds[last.facility.epoch], verdict)
     _check_partitions(last, verdict)
     _check_damage(history, verdict)
+    return worlds
 
 
 def _check_pull(life: Life, pull: Event, world: World | None, verdict: Verdict) -> None:

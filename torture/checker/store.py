@@ -30,6 +30,7 @@ TABLES = {
     "partitions": "partition, seq, count, present, digest",
 }
 Row = Any
+MOST_CANDIDATES = 500
 
 
 @dataclass
@@ -89,6 +90,12 @@ class Store:
         for (record, _), version in sorted(self.bodies.items()):
             found.setdefault(record, []).append(version)
         return found
+
+    @cached_property
+    def crowded(self) -> set[str]:
+        """Records that have had a dispute with as many candidates as there may be."""
+        disputes = [each[-1].said["doc"] for each in self.versions_of.values() if each[-1].said["kind"] == "conflict"]
+        return {doc["record"] for doc in disputes if len(doc["candidates"]) >= MOST_CANDIDATES}
 
     @cached_property
     def in_order(self) -> list[Row]:
