@@ -16,7 +16,7 @@ from backend.domain.posts import Post
 from backend.identity.proofs import Asked, check_dpop
 from backend.identity.sessions import Session
 from backend.kernel.problems import Problem
-from mobile_api.services import services
+from mobile_api.services import Services, services
 
 View = TypeVar("View", bound=Callable[..., Any])
 _SCHEME = "DPoP "
@@ -52,19 +52,15 @@ def by_push_proof(view: View) -> View:
     return _marked(view, PUSH, frozenset())
 
 
-def _prove(token: str | None) -> tuple[str, dict[str, str]]:
-    here = services()
-    g.offers_nonce = True
-    asked = Asked(request.method, request.base_url, token)
-    return check_dpop(request.headers.get("DPoP"), asked, here.nonces, here.settings.public_origin)
-
-
 def by_key(view: View) -> View:
     """The caller proves a key; the view finds its thumbprint and JWK in ``proven_key()``."""
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        g.key = _prove(None)
+        here = services()
+        g.offers_nonce = True
+        asked, proof = Asked(request.method, request.base_url), request.headers.get("DPoP")
+        g.key = check_dpop(proof, asked, here.nonces, here.settings.public_origin)
         return view(*args, **kwargs)
 
     return _marked(cast(View, guarded), KEY, frozenset())
@@ -77,8 +73,13 @@ def signed_in(*posts: Post) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            g.session = _session()
-            if wanted and not wanted & set(g.session.officer.posts):
+            g.offers_nonce = True
+            headers = request.headers
+            found = find_session(
+                services(), request.method, request.base_url, headers.get("DPoP"), headers.get("Authorization")
+            )
+            g.session = found
+            if wanted and not wanted & set(found.officer.posts):
                 raise Problem("role.forbidden")
             return view(*args, **kwargs)
 
@@ -87,13 +88,13 @@ def signed_in(*posts: Post) -> Callable[[View], View]:
     return decorate
 
 
-def _session() -> Session:
-    here, now = services(), services().clock.now()
-    header = request.headers.get("Authorization", "")
-    token = header[len(_SCHEME) :] if header.startswith(_SCHEME) else None
-    key, _ = _prove(token)
+def find_session(here: Services, method: str, uri: str, proof: str | None, authorization: str | None) -> Session:
+    """The session that a request's headers ``DPoP`` and ``Authorization`` prove. Raises Problem as they are wrong."""
+    token = authorization[len(_SCHEME) :] if authorization and authorization.startswith(_SCHEME) else None
+    key, _ = check_dpop(proof, Asked(method, uri, token), here.nonces, here.settings.public_origin)
     if token is None:
         raise Problem("session.missing")
+    now = here.clock.now()
     return here.sessions.present(here.tokens.read(token, now), key, now)
 
 

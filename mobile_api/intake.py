@@ -1,4 +1,4 @@
-"""Reading request bodies, a limited number at a time.
+"""Reading the bodies of all requests but pushes, a limited number at a time (those of pushes: ``sync.writing.entrance``).
 
 A body comes at the speed of its sender, and each one that is being read holds a thread. So many at once, and the next
 one is told to come again; routes without a body stay answerable whatever the others do.
@@ -7,7 +7,8 @@ one is told to come again; routes without a body stay answerable whatever the ot
 from __future__ import annotations
 
 import threading
-from typing import IO
+from collections.abc import Callable
+from functools import partial
 
 from flask import Request
 
@@ -24,20 +25,13 @@ class Intake:
 
     def read(self, request: Request) -> bytes:
         """The whole body. Raises Problem ``server.busy``."""
-        self._enter()
-        try:
-            return request.get_data(cache=False)
-        finally:
-            self._places.release()
+        return self.take(partial(request.get_data, cache=False))
 
-    def take(self, stream: IO[bytes], length: int) -> bytes:
-        """So many bytes of a body, fewer if it ends before. Raises Problem ``server.busy``."""
-        self._enter()
-        try:
-            return stream.read(length)
-        finally:
-            self._places.release()
-
-    def _enter(self) -> None:
+    def take(self, read: Callable[[], bytes]) -> bytes:
+        """What ``read`` gives of a body. Raises Problem ``server.busy``."""
         if not self._places.acquire(blocking=False):
             raise Problem("server.busy", retry_after=_RETRY_AFTER)
+        try:
+            return read()
+        finally:
+            self._places.release()

@@ -7,11 +7,13 @@ from typing import Any
 from flask import Response
 from marshmallow import Schema, ValidationError, fields, validate
 
+from backend.identity.sessions import Session
 from mobile_api.blueprint import Blueprint
 from mobile_api.guard import session, signed_in
-from mobile_api.services import services
+from mobile_api.services import Services, services
 from sync.reading.pull import MOST_ROWS, Asked
 
+PATH = "/v1/sync/pull"
 _MOST_PARTITIONS = 20_000
 _CURSORS_DOC = {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0, "maximum": 2**53 - 1}}
 blueprint = Blueprint("pull", __name__, url_prefix="/v1/sync", description="Rows out")
@@ -43,6 +45,9 @@ class Pull(Schema):
     snapshots = fields.Boolean(truthy={True}, falsy={False})
 
 
+REQUEST = Pull()
+
+
 class PulledPartition(Schema):
     """Rows of one partition in their order; ``cursor`` is what the terminal now holds it up to.
 
@@ -72,12 +77,16 @@ class Pulled(Schema):
 
 @blueprint.post("/pull")
 @signed_in()
-@blueprint.arguments(Pull())
+@blueprint.arguments(REQUEST)
 @blueprint.response(200, Pulled)
 def pull(body: dict[str, Any]) -> Response:
-    """Pull what is new in the caller's scope."""
-    here = services()
+    """Pull what is new in the caller's scope."""  # most come by mobile_api.front
+    return Response(answer(services(), session(), body), mimetype="application/json")
+
+
+def answer(here: Services, caller: Session, body: dict[str, Any]) -> bytes:
+    """The answer's JSON to a body that REQUEST has found right."""
     asked = Asked(body["partitions"], body["limit"], body.get("epoch"), body.get("snapshots", False))
-    page = here.puller.pull(session().officer, asked, here.clock.now())
-    here.sightings.hear(session(), page)
-    return Response(page, mimetype="application/json")
+    page = here.puller.pull(caller.officer, asked, here.clock.now())
+    here.sightings.hear(caller, page)
+    return page

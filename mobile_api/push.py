@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from flask import Response, request
@@ -16,6 +17,7 @@ from mobile_api.blueprint import Blueprint
 from mobile_api.guard import by_key, by_push_proof, proven_key
 from mobile_api.services import services
 from sync.writing.leaving import KEEP, WIPE
+from sync.writing.push import Read
 
 FRAMES = "application/vnd.roundsman.frames"
 PATH = "/v1/sync/push"
@@ -59,7 +61,7 @@ _FRAMES_DOC = {"required": True, "content": {FRAMES: {"schema": {"type": "string
 @blueprint.post("/push")
 @by_push_proof
 @blueprint.doc(requestBody=_FRAMES_DOC)
-@blueprint.problems(426)
+@blueprint.problems(426, 429)
 @blueprint.response(200, Pushed)
 def push() -> Response:
     """Push framed operations. The same push again gets the same outcomes."""  # most come by mobile_api.front
@@ -69,20 +71,21 @@ def push() -> Response:
 @blueprint.post("/evacuate")
 @by_push_proof
 @blueprint.doc(requestBody=_FRAMES_DOC)
+@blueprint.problems(429)
 @blueprint.response(200, Evacuated)
 def evacuate() -> Response:
     """Hand in the queue of a revoked terminal."""
     return _taken(services().pusher.evacuate)
 
 
-def _taken(take: Callable[[str | None, bytes], bytes]) -> Response:
+def _taken(take: Callable[[str | None, Read], bytes]) -> Response:
     if request.mimetype != FRAMES:
         raise UnsupportedMediaType
     if (request.content_length or 0) > MAX_BODY:
         raise Problem("batch.too_large", limit=MAX_BODY)
-    body = take(request.headers.get("Roundsman-Proof"), services().intake.read(request))
+    told = take(request.headers.get("Roundsman-Proof"), partial(request.get_data, cache=False))
     failpoints.hit("answer.before_send")
-    return Response(body, mimetype="application/json")
+    return Response(told, mimetype="application/json")
 
 
 @blueprint.post("/outcomes")

@@ -12,9 +12,12 @@ import sys
 from pathlib import Path
 
 from backend.settings import Settings
+from sync.writing.entrance import LINE, PLACES
 
-THREADS = 128
-"""They wait for bodies and for their turn to commit; more than settings.readers, so that some are always free."""
+OTHERS = 128
+"""Threads for all but pushes and streams; more than settings.readers, so that some are always free."""
+THREADS = PLACES + LINE + OTHERS
+"""Every push that may be inside or in the line has one (docs/adr/0013)."""
 STREAMS = 500
 """As settings.streams. Streams come on top of THREADS, so that none ever takes a push's (docs/adr/0008)."""
 BACKLOG = 2048

@@ -1,121 +1,113 @@
 """A marshmallow schema compiled into a fast acceptor.
 
-marshmallow takes about 24 µs for a document of a kind; a compiled acceptor about 1. It may only say "certainly
+marshmallow takes about 24 µs for a document of a kind; a compiled acceptor one or two. It may only say "certainly
 right" or "in doubt": whatever it does not accept goes to marshmallow, whose word and messages count. So a
 schema feature that is not compiled here costs time, never correctness; a property test shows that the two agree.
+
+What is compiled is one Python expression for the whole document, since calls are what would cost most (docs/adr/0004).
+Its text is made of names that are given out here and of the schema's own numbers and keys as literals, of nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import marshmallow as ma
 from marshmallow import fields, validate
 
 Check = Callable[[Any], bool]
+_SCALARS: dict[type[fields.Field[Any]], str] = {
+    fields.String: "str", fields.Integer: "int", fields.Boolean: "bool", fields.Dict: "dict",
+}  # fmt: skip
+"""Fields that take the values of one type as they are."""
+_MISSING = object()
 
 
-def _length(rule: validate.Length) -> Check:
-    if rule.equal is not None:
-        exact = rule.equal
-        return lambda value: len(value) == exact
-    least, most = rule.min or 0, rule.max
-    if most is None:
-        return lambda value: len(value) >= least
-    upper = most
-    return lambda value: least <= len(value) <= upper
+class _NotCompiled(Exception):
+    """The schema has something that is not known here."""
 
 
-def _range(rule: validate.Range) -> Check | None:
-    if rule.min is None or rule.max is None or not (rule.min_inclusive and rule.max_inclusive):
-        return None
-    low, high = rule.min, rule.max
-    return lambda value: low <= value <= high
+class _Expression:
+    """Text of an expression in the making; ``names``: the values that it refers to by name.
+
+    The type stands before every rule, so that no rule ever meets a value of another type.
+    """
+
+    def __init__(self) -> None:
+        self.names: dict[str, Any] = {"missing": _MISSING}
+        self._given = 0
+
+    def schema(self, schema: ma.Schema, value: str) -> str:
+        """That a value is an object with the fields of a schema, and no others."""
+        hooks = ("pre_load", "post_load", "validates", "validates_schema")
+        if any(schema._hooks.get(name) for name in hooks) or schema.unknown != ma.RAISE:
+            raise _NotCompiled
+        needed, terms, parts = 0, [], []
+        for name, field in schema.load_fields.items():
+            if field.data_key not in (None, name) or field.load_default is not ma.missing:
+                raise _NotCompiled
+            inner = self._name()
+            taken, right = f"({inner} := {value}.get({name!r}, missing))", self.field(field, inner)
+            if field.required:
+                needed += 1
+                parts.append(f"{taken} is not missing and {right}")
+            else:
+                terms.append(f"({name!r} in {value})")
+                parts.append(f"({taken} is missing or {right})")
+        size = " + ".join([str(needed), *terms])
+        return f"({' and '.join([f'type({value}) is dict', f'len({value}) == {size}', *parts])})"
+
+    def field(self, field: fields.Field[Any], value: str) -> str:
+        """That a field takes a value as it is."""
+        rules = [self._rule(rule, value) for rule in field.validators]
+        wanted = " and ".join(self._kind(field, value, rules))
+        return f"({value} is None or ({wanted}))" if field.allow_none else f"({wanted})"
+
+    def _kind(self, field: fields.Field[Any], value: str, rules: list[str]) -> list[str]:
+        if type(field) is fields.Nested and not field.many and isinstance(field.schema, ma.Schema):
+            return [self.schema(field.schema, value), *rules]
+        if type(field) is fields.List:
+            each = self._refer(_function(lambda inner: inner.field(field.inner, "value")))
+            return [f"type({value}) is list", *rules, f"all(map({each}, {value}))"]
+        loose = (type(field) is fields.Integer and not field.strict) or (
+            type(field) is fields.Dict and not (field.key_field is None and field.value_field is None)
+        )
+        if loose or type(field) not in _SCALARS:
+            raise _NotCompiled
+        return [f"type({value}) is {_SCALARS[type(field)]}", *rules]
+
+    def _rule(self, rule: Any, value: str) -> str:
+        if type(rule) is validate.Length:
+            least, most = (rule.equal, rule.equal) if rule.equal is not None else (rule.min or 0, rule.max)
+            return f"{least:d} <= len({value})" + ("" if most is None else f" <= {most:d}")
+        if type(rule) is validate.Range and rule.min_inclusive and rule.max_inclusive and _whole(rule.min, rule.max):
+            return f"{rule.min:d} <= {value} <= {rule.max:d}"
+        if type(rule) is validate.OneOf:
+            return f"{value} in {self._refer(frozenset(rule.choices))}"
+        if type(rule) is validate.Regexp:
+            return f"{self._refer(rule.regex.match)}({value}) is not None"
+        raise _NotCompiled
+
+    def _name(self) -> str:
+        self._given += 1
+        return f"v{self._given}"
+
+    def _refer(self, value: object) -> str:
+        name = self._name()
+        self.names[name] = value
+        return name
 
 
-def _validator(rule: Any) -> Check | None:
-    if type(rule) is validate.Length:
-        return _length(rule)
-    if type(rule) is validate.Range:
-        return _range(rule)
-    if type(rule) is validate.OneOf:
-        choices = frozenset(rule.choices)
-        return lambda value: value in choices
-    if type(rule) is validate.Regexp:
-        match = rule.regex.match
-        return lambda value: match(value) is not None
-    return None
+def _whole(*numbers: object) -> bool:
+    return all(type(number) is int for number in numbers)
 
 
-def _scalar(field: fields.Field[Any]) -> type | None:
-    """The type whose values the field takes as they are, if it is such a field."""
-    if type(field) is fields.String:
-        return str
-    if type(field) is fields.Integer and field.strict:
-        return int
-    if type(field) is fields.Boolean:
-        return bool
-    if type(field) is fields.Dict and field.key_field is None and field.value_field is None:
-        return dict
-    return None
-
-
-def _of_type(wanted: type, checks: list[Check]) -> Check:
-    """Type first, so that no rule ever meets a value of another type; one rule is the common case."""
-    if not checks:
-        return lambda value: type(value) is wanted
-    if len(checks) == 1:
-        check = checks[0]
-        return lambda value: type(value) is wanted and check(value)
-
-    def accept(value: Any) -> bool:
-        if type(value) is not wanted:
-            return False
-        for check in checks:  # noqa: SIM110 - a generator would cost as much again
-            if not check(value):
-                return False
-        return True
-
-    return accept
-
-
-def _structure(field: fields.Field[Any]) -> Check | None:
-    if type(field) is fields.Nested:
-        schema = field.schema
-        return compile_schema(schema) if not field.many and isinstance(schema, ma.Schema) else None
-    if type(field) is fields.List:
-        inner = _field(field.inner)
-        return None if inner is None else lambda value: type(value) is list and all(map(inner, value))
-    return None
-
-
-def _field(field: fields.Field[Any]) -> Check | None:
-    known = [_validator(rule) for rule in field.validators]
-    rules = [rule for rule in known if rule is not None]
-    if len(rules) != len(known):
-        return None
-    wanted = _scalar(field)
-    if wanted is not None:
-        accept = _of_type(wanted, rules)
-    else:
-        structure = _structure(field)
-        if structure is None:
-            return None
-        accept = _both(structure, _of_type(list, rules)) if rules else structure
-    return _or_none(accept) if field.allow_none else accept
-
-
-def _both(first: Check, second: Check) -> Check:
-    return lambda value: first(value) and second(value)
-
-
-def _or_none(check: Check) -> Check:
-    return lambda value: value is None or check(value)
-
-
-def _has_hooks(schema: ma.Schema) -> bool:
-    return any(schema._hooks.get(name) for name in ("pre_load", "post_load", "validates", "validates_schema"))
+def _function(write: Callable[[_Expression], str]) -> Check:
+    expression = _Expression()
+    text = write(expression)
+    made: Check = eval(f"lambda value: {text}", expression.names)  # noqa: S307 - text of our own making
+    return made
 
 
 def compile_schema(schema: ma.Schema) -> Check | None:
@@ -123,31 +115,10 @@ def compile_schema(schema: ma.Schema) -> Check | None:
 
     An acceptor answers True only for a mapping that marshmallow loads unchanged.
     """
-    if _has_hooks(schema) or schema.unknown != ma.RAISE:
+    try:
+        return _function(lambda expression: expression.schema(schema, "value"))
+    except _NotCompiled:
         return None
-    checks: dict[str, Check] = {}
-    required = []
-    for name, field in schema.load_fields.items():
-        check = _field(field)
-        if check is None or field.data_key not in (None, name) or field.load_default is not ma.missing:
-            return None
-        checks[name] = check
-        if field.required:
-            required.append(name)
-    table: Mapping[str, Check] = checks
-    needed = frozenset(required)
-    complete = len(checks) == len(required)
-
-    def accept(value: Any) -> bool:
-        if type(value) is not dict or (len(value) != len(table) if complete else not needed <= value.keys()):
-            return False
-        for key, inner in value.items():
-            check = table.get(key)
-            if check is None or not check(inner):
-                return False
-        return True
-
-    return accept
 
 
 class Acceptor:

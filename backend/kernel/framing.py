@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,7 +11,8 @@ from backend.kernel.ids import b64, sha256, unhash
 MAX_OPERATION = 64 * 1024
 MAX_OPERATIONS = 500
 MAX_BODY = 4 * 1024 * 1024
-_HEADER = 16 + 1 + 43 + 1 + 8
+_LARGEST = 2**53 - 1
+_HEADER = re.compile(rb"([1-9][0-9]{0,15}) ([A-Za-z0-9_-]{43}) (0|[1-9][0-9]{0,6})\n")
 
 
 class Malformed(ValueError):
@@ -45,12 +47,6 @@ def write(frames: Iterator[Frame] | list[Frame]) -> bytes:
     return b"".join(b"%d %s %d\n%s\n" % (f.n, b64(f.hash).encode(), len(f.raw), f.raw) for f in frames)
 
 
-def _whole(text: bytes, most: int) -> int:
-    if not text.isdigit() or (len(text) > 1 and text[:1] == b"0") or len(text) > 16 or int(text) > most:
-        raise ValueError
-    return int(text)
-
-
 def read(body: bytes) -> list[Frame]:
     """The frames of a body. Raises Malformed. Numbers must follow each other; operations may be of any bytes.
 
@@ -59,19 +55,20 @@ def read(body: bytes) -> list[Frame]:
     frames: list[Frame] = []
     at = 0
     while at < len(body):
-        end = body.find(b"\n", at, at + _HEADER)
-        try:
-            number, claimed, length = body[at : max(end, at)].split(b" ")
-            n, size = _whole(number, 2**53 - 1), _whole(length, MAX_BODY)
-            frame = Frame(n, unhash(claimed.decode("ascii")), body[end + 1 : end + 1 + size])
-        except ValueError:
-            raise Malformed(at) from None
-        after = end + 1 + size
-        if len(frame.raw) != size or body[after : after + 1] != b"\n" or n < 1:
+        header = _HEADER.match(body, at)
+        if header is None:
+            raise Malformed(at)
+        number, claimed, length = header.groups()
+        n, size, begin = int(number), int(length), header.end()
+        after = begin + size
+        if n > _LARGEST or size > MAX_BODY or body[after : after + 1] != b"\n":
             raise Malformed(at)
         if frames and n != frames[-1].n + 1:
             raise Malformed(at)
-        frames.append(frame)
+        try:
+            frames.append(Frame(n, unhash(claimed.decode("ascii")), body[begin:after]))
+        except ValueError:
+            raise Malformed(at) from None
         at = after + 1
     if not frames:
         raise Malformed(0)

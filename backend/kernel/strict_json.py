@@ -86,12 +86,15 @@ def _slow(raw: bytes) -> Any:
         raise Unreadable("syntax") from None
 
 
-def _has_float(value: Any) -> bool:
+def _plain(value: Any, levels: int) -> bool:
+    """Whether an object or array has no float in it, and no more than so many levels."""
+    if not levels:
+        return False
     for inner in value.values() if type(value) is dict else value:
         kind = type(inner)
-        if kind is float or ((kind is dict or kind is list) and _has_float(inner)):
-            return True
-    return False
+        if kind is float or ((kind is dict or kind is list) and not _plain(inner, levels - 1)):
+            return False
+    return True
 
 
 def _fast(raw: bytes) -> dict[str, Any] | None:
@@ -101,14 +104,14 @@ def _fast(raw: bytes) -> dict[str, Any] | None:
     duplicate and nothing was spelled in a second way. orjson itself refuses lone surrogates and, when asked, integers
     beyond 53 bits.
     """
-    if b"\\u0000" in raw or raw.count(b"{") + raw.count(b"[") > DEEPEST:
+    if b"\\u0000" in raw:
         return None
     try:
         value = orjson.loads(raw)
         exact = orjson.dumps(value, option=orjson.OPT_STRICT_INTEGER) == raw
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         return None
-    return value if exact and type(value) is dict and not _has_float(value) else None
+    return value if exact and type(value) is dict and _plain(value, DEEPEST) else None
 
 
 def read_object(raw: bytes) -> dict[str, Any]:

@@ -133,8 +133,8 @@ class Acceptance:
         if kind is None or verb is None:
             problem = Problem("verb.unknown", "verb") if kind else Problem("kind.unknown", "kind")
             return Operation(frame, said["op"], said, kind, verb, *times, "rejected", problem)
-        supported, schema = kind.supported(), said["schema"]
-        if schema not in supported:
+        schema = said["schema"]
+        if schema != kind.version and schema not in (supported := kind.supported()):
             told = Problem("schema.unsupported", "schema", kind=kind.name, n=frame.n, supported=supported)
             return Operation(frame, said["op"], said, kind, verb, *times, "unsupported", told)
         fields_, seen = said["fields"], said.get("seen", {})

@@ -88,8 +88,11 @@ def judge(
     doubt = (UNPROVEN,) if revoked is not None else ()
     if not bound(session):
         return doubt
-    if ground.covers(session, ground.where(partition, made), made):
-        return doubt if ground.covers(session, ground.where(partition, now), now) else (UNPROVEN,)
+    places = ground.where(partition, made)
+    if ground.covers(session, places, made):
+        if partition.startswith("person/"):  # nothing else ever moves
+            places = ground.where(partition, now)
+        return doubt if ground.covers(session, places, now) else (UNPROVEN,)
     places = ground.where(partition, seen)
     if ground.covers(session, places, seen):
         return (UNPROVEN,)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from backend.facts.occupancy import Occupancy, Register
 from backend.identity.sessions import Session, Sessions
+from backend.kernel.clock import FARTHEST_STEP_MS
 from backend.kernel.framing import Frame
 from backend.kernel.ids import UUID7, b64, moment_of
 from backend.kernel.kind import REMOVED, Head, Needs, Policy
@@ -201,16 +202,18 @@ class Reader:
     ) -> dict[str, Session]:
         """Sessions that are not known and are older than the epoch: begun after the backup that was restored.
 
-        Their terminals need no new sign-in to go on pushing, and hear of the epoch only with an answer.
+        Their terminals need no new sign-in to go on pushing, and hear of the epoch only with an answer. The copy may know
+        less of the time than the server did that began them, whose clock may have been set back since.
         """
         unknown = [each for each in said if each["session"] not in sessions] if epoch > 1 else []
         if not unknown:
             return {}
         began = self._epoch.first(connection, {"f": facility, "e": epoch})
+        before = began.opened_at + FARTHEST_STEP_MS if began else 0
         named = {
             each["session"]: (each["officer"], each["terminal"])
             for each in unknown
-            if each["anchor"]["epoch"] < epoch or (began and moment_of(each["session"]) < began.opened_at)
+            if each["anchor"]["epoch"] < epoch or moment_of(each["session"]) < before
         }
         return self._sessions.lost(connection, facility, named) if named else {}
 

@@ -149,6 +149,8 @@ class Puller:
 
 def _gone(sight: Sight, cursors: Mapping[str, int]) -> list[str]:
     """What the caller holds and is given no more. Only these names are looked at: the others are the scope's own."""
+    if cursors.keys() <= sight.partitions.keys():
+        return []
     gone = sorted(cursors.keys() - sight.partitions.keys())
     for name in gone:
         if not _PARTITION.match(name):

@@ -9,6 +9,7 @@ that make the same one at once do no harm, and whatever has a name can be given.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import re
@@ -149,7 +150,7 @@ class Snapshots:
         oldest = (self._clock.now() - KEEP_MS) * 1_000_000
         for path in self._folder.iterdir():
             with contextlib.suppress(FileNotFoundError):
-                if path.stat().st_mtime_ns < oldest:
+                if path.stat().st_mtime_ns < oldest and not _in_hand(path):
                     path.unlink()
 
 
@@ -158,12 +159,23 @@ def _name(sight: Sight, partition: str, kept: Kept) -> str:
     return b64(sha256(b"roundsman/snapshot/1\n", said, kept.digest or NOTHING))
 
 
+def _in_hand(path: Path) -> bool:
+    """Whether another process is writing it: its time is the machine's then, which need not be the clock's."""
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 @contextlib.contextmanager
 def _fresh(folder: Path) -> Iterator[tuple[int, Path]]:
     """A file under a name of its own, gone at the end unless it was renamed."""
     descriptor, name = tempfile.mkstemp(suffix=".part", dir=folder)
     path = Path(name)
     try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield descriptor, path
     finally:
         os.close(descriptor)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from backend.audit.highwater import HighWater
@@ -14,8 +16,12 @@ from backend.kernel.problems import Problem
 from backend.storage.engine import Store
 from sync.judging.accept import Acceptance
 from sync.writing.commit import Commits
+from sync.writing.entrance import Entrance
 from sync.writing.jobs import Answer, Job
 from sync.writing.outcomes import document
+
+Read = Callable[[], bytes]
+"""Gives a push's body, at the speed of its sender."""
 
 
 class Pusher:
@@ -26,24 +32,31 @@ class Pusher:
         self._commits = commits
         self._acceptance = acceptance
         self._highwater = highwater
+        self._entrance = Entrance()
         self._keys: dict[tuple[str, int], tuple[str, ec.EllipticCurvePublicKey]] = {}
 
-    def push(self, proof: str | None, body: bytes) -> bytes:
-        """The answer's JSON.
+    def push(self, proof: str | None, read: Read) -> bytes:
+        """The answer's JSON. ``read`` is called once, when it is the push's turn, or not at all.
 
         Raises Problem; then nothing was applied: of a fork only the bytes were kept, and for ``server.busy`` a resend
-        tells.
+        tells. What ``read`` raises is passed on.
         """
-        return document(*self._take(proof, body, PUSH))
+        return document(*self._take(proof, read, PUSH))
 
-    def evacuate(self, proof: str | None, body: bytes) -> bytes:
+    def evacuate(self, proof: str | None, read: Read) -> bytes:
         """The same of a revoked terminal; the answer tells whether to wipe. Raises Problem as ``push``."""
-        return document(*self._take(proof, body, EVACUATION), order=True)
+        return document(*self._take(proof, read, EVACUATION), order=True)
 
-    def _take(self, proof: str | None, body: bytes, typ: str) -> tuple[str, Answer]:
+    def _take(self, proof: str | None, read: Read, typ: str) -> tuple[str, Answer]:
+        """In the order of what it costs: who it is, whether he may come in, and only then what he brings."""
         claim = PushClaim(proof)
+        self._entrance.look(claim.terminal)
         facility, key = self._key(claim.terminal, claim.incarnation)
         claims = claim.check(key, typ)
+        with self._entrance.place(claims.terminal):
+            return claims.terminal, self._enter(claims, facility, read(), typ)
+
+    def _enter(self, claims: PushProof, facility: str, body: bytes, typ: str) -> Answer:
         frames = [] if typ == EVACUATION and not body else _frames(body)
         _check(claims, facility, frames)
         if claims.head is not None:
@@ -53,7 +66,7 @@ class Pusher:
             facility, claims.terminal, claims.incarnation, lambda _end: operations, claims.prior, claims.captured,
             evacuation=typ == EVACUATION,
         )  # fmt: skip
-        return claims.terminal, self._commits.submit(job)
+        return self._commits.submit(job)
 
     def _key(self, terminal: str, incarnation: int) -> tuple[str, ec.EllipticCurvePublicKey]:
         known = self._keys.get((terminal, incarnation))

@@ -13,12 +13,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from sync.writing.entrance import MOST_OF_ONE, PLACES
 from tests.support.crew import Hand, Site, at_work, opened, packed, site, together
 from tests.support.engines import ENGINES
 from tests.support.ledger import Ledger, check, check_settled
 from tests.support.server import SILENCE_SECONDS, Server, flask, serving
 from tests.support.world import FACILITY, SECRET
-from tools.serve import THREADS
+from tools.serve import OTHERS
 
 PUSH = "/v1/sync/push"
 FRAMES = "application/vnd.roundsman.frames"
@@ -63,32 +64,47 @@ def test_a_body_that_is_cut_off_applies_nothing(running: tuple[Site, Server], up
     assert len(check(here).operations) == before
 
 
-def _stalled(server: Server, count: int, stack: contextlib.ExitStack) -> list[socket.socket]:
+def _stalled(server: Server, proof: str, count: int, stack: contextlib.ExitStack) -> list[socket.socket]:
     """Handhelds that go out of range in the middle of a push, without a word."""
-    head = f"POST {PUSH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FRAMES}\r\nContent-Length: 9999\r\n\r\n1 "
+    head = f"POST {PUSH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FRAMES}\r\nContent-Length: 9999\r\n"
     lines = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port))) for _ in range(count)]
     for line in lines:
-        line.sendall(head.encode())
+        line.sendall(f"{head}Roundsman-Proof: {proof}\r\n\r\n1 ".encode())
     return lines
 
 
 def test_handhelds_that_stall_in_mid_body_do_not_stop_the_others(running: tuple[Site, Server]) -> None:
-    """As many as there are threads: others are served or told when to come again, and soon all is as before."""
+    """Others are served meanwhile; who stalls himself on all his lines is told to wait, and soon all is as before."""
     here, server = running
     if here.database is not None:
         pytest.skip("the front is the same on both engines")
+    stalling, other = here.hands[0], here.hands[1]
+    stalling.walk()
+    other.walk()
+    headers, body = packed(stalling.terminal)
     with contextlib.ExitStack() as stack:
-        lines = _stalled(server, THREADS, stack)
+        lines = _stalled(server, headers["Roundsman-Proof"], MOST_OF_ONE, stack)
         time.sleep(0.3)
         assert httpx.get(f"{server.url}/healthz", timeout=5).status_code == 200
-        full = httpx.post(f"{server.url}{PUSH}", content=b"1", headers={"Content-Type": FRAMES}, timeout=5)
-        assert (full.status_code, full.json()["code"]) == (503, "server.busy")
+        full = httpx.post(f"{server.url}{PUSH}", content=body, headers=headers, timeout=5)
+        assert (full.status_code, full.json()["code"]) == (429, "terminal.busy")
+        assert {outcome["status"] for outcome in other.terminal.push()} == {"applied"}
         for line in lines:
             line.settimeout(SILENCE_SECONDS * 3)
             with contextlib.suppress(ConnectionResetError):
                 line.recv(1024)
-        here.hands[0].walk()
-        assert {outcome["status"] for outcome in here.hands[0].terminal.push()} == {"applied"}
+        assert {outcome["status"] for outcome in stalling.terminal.push()} == {"applied"}
+
+
+def test_who_is_no_terminal_cannot_hold_a_place_with_a_body_that_does_not_come(running: tuple[Site, Server]) -> None:
+    """As many as there are places and threads beside: each is refused by its proof, and its body is not waited for."""
+    here, server = running
+    if here.database is not None:
+        pytest.skip("the front is the same on both engines")
+    with contextlib.ExitStack() as stack:
+        for line in _stalled(server, "x", PLACES + OTHERS, stack):
+            line.settimeout(5)
+            assert line.recv(1024).startswith(b"HTTP/1.1 401 ")
 
 
 def test_an_answer_that_nobody_waits_for_is_given_again(running: tuple[Site, Server]) -> None:

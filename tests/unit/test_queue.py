@@ -1,12 +1,9 @@
-"""Who waits is served in the order of coming, nobody twice in a group; who would wait too long is told when to come."""
+"""Who waits is served in the order of coming, nobody twice in a group; and each works for the others for one group at most."""
 
 from __future__ import annotations
 
-import pytest
-
-from backend.kernel.problems import Problem
 from sync.writing.jobs import Job
-from sync.writing.queue import LONGEST_WAIT, MOST_JOBS, MOST_OF_ONE, Queue
+from sync.writing.queue import MOST_JOBS, Queue
 
 
 def job(terminal: str, facility: str = "TEST") -> Job:
@@ -39,35 +36,30 @@ def test_a_group_has_an_end_and_those_beyond_it_are_next() -> None:
 def test_facilities_do_not_wait_for_each_other() -> None:
     queue = Queue()
     here, there = job("a"), job("b", "OTHER")
-    queue.join(here)
-    queue.join(there)
+    assert queue.join(here) is None
+    assert queue.join(there) is None
     assert queue.take("OTHER") == [there]
     assert queue.take("TEST") == [here]
 
 
-def test_a_terminal_that_floods_is_told_to_wait_and_others_are_not() -> None:
+def test_who_finds_nobody_leads_and_the_others_wait_for_their_bells() -> None:
     queue = Queue()
-    joined(queue, *["a"] * MOST_OF_ONE)
-    with pytest.raises(Problem) as problem:
-        queue.join(job("a"))
-    assert (problem.value.code, problem.value.detail) == ("terminal.busy", {"retry_after": 1})
-    joined(queue, "b")
-    queue.done(queue.take("TEST"), 0.001)
-    joined(queue, "a")
+    assert queue.join(job("a")) is None
+    bell = queue.join(job("b"))
+    assert bell is not None and bell.locked()
+    queue.done("TEST", queue.take("TEST"))
+    assert not bell.locked()
+    assert queue.join(job("c")) is None, "nobody is left who leads"
 
 
-def test_who_would_wait_too_long_is_told_when_to_come() -> None:
+def test_after_a_group_its_own_may_go_and_the_oldest_that_waits_leads() -> None:
     queue = Queue()
-    for _ in range(50):
-        joined(queue, "slow")
-        queue.done(queue.take("TEST"), 1.0)
-    places = 0
-    with pytest.raises(Problem) as problem:
-        for at in range(100):
-            queue.join(job(f"t{at}"))
-            places += 1
-    assert problem.value.code == "server.busy"
-    assert LONGEST_WAIT < problem.value.detail["retry_after"] <= LONGEST_WAIT + 2
-    assert LONGEST_WAIT <= places <= LONGEST_WAIT + 2
-    queue.done(queue.take("TEST"), 0.001)
-    queue.join(job("again"))
+    jobs = [job(f"t{at}") for at in range(MOST_JOBS + 3)]
+    bells = [queue.join(each) for each in jobs]
+    group = queue.take("TEST")
+    late = queue.join(job("late"))
+    assert late is not None and late.locked()
+    queue.done("TEST", group)
+    rung = [bell is None or not bell.locked() for bell in bells]
+    assert rung == [True] * (MOST_JOBS + 1) + [False] * 2
+    assert jobs[MOST_JOBS] in queue.take("TEST"), "who leads is in his own group"
