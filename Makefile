@@ -14,11 +14,10 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
+# Byte code goes where the tests' own servers look for it: each of dozens of processes would compile all modules anew.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX=$${TMPDIR:-/tmp}/roundsman-bytecode $(BIN)/python -m pytest
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
         --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
-FAST := tests/unit tests/contract tests/api tests/headless
-KILLS := tests/headless/test_killed_anywhere.py tests/headless/test_with_server.py
-SLOW := $(KILLS) tests/kill tests/postgres tests/documents tests/browser tests/torture
 
 .PHONY: help run demo test test-fast test-slow torture bench lint docs lock format clean
 
@@ -34,11 +33,12 @@ demo: $(VENV)/.runtime  ## Play a shift with six headless terminals and print wh
 test: test-fast test-slow  ## All tests: the fast ones, then kill, PostgreSQL, documents, browser
 
 test-fast: $(VENV)/.dev $(VENV)/.build  ## The fast tests, under a minute
-	$(BIN)/python -m pytest -n 2 $(FAST) $(KILLS:%=--ignore=%)
+	$(PYTEST) -n 2 -m "not slow"
 	cd terminal && PATH=$(CURDIR)/$(BIN):$$PATH && npm test --silent
 
 test-slow: $(VENV)/.dev terminal/dist/index.html  ## The tests that kill servers, start PostgreSQL and a browser
-	$(BIN)/python -m pytest $(SLOW)
+	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder -m "slow and not alone"
+	$(PYTEST) -m "slow and alone"
 
 torture: $(VENV)/.dev  ## Many terminals against servers under faults (SEED=… OPS=12000 MINUTES=1 ENGINE=sqlite|postgresql)
 	@$(BIN)/python -m torture --ops $(OPS) --minutes $(MINUTES) --engine $(ENGINE) $(if $(SEED),--seed $(SEED))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import logging
 import os
 import sys
@@ -74,6 +75,9 @@ CUSTODY_SECONDS = 30
 """How often it is asked whether held operations have waited too long."""
 REMOVALS_SECONDS = 3600
 """How often it is asked whether removals have been listed long enough."""
+COLLECT_AFTER = 50_000
+"""Objects that are new before garbage is looked for. A batch makes thousands that go by themselves, and to look through
+them each time there are seven hundred is a tenth of its work."""
 
 
 class PlainJson(DefaultJSONProvider):
@@ -193,6 +197,8 @@ def serve() -> Flask:
     scheduler = schedule.start(services.store, services.settings, services.sightings, chores)
     atexit.register(services.sightings.flush)
     atexit.register(scheduler.shutdown, wait=False)
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)
     return app
 
 

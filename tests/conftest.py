@@ -5,18 +5,27 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support import engines
+from tests.support import application, engines
 from tests.support.engines import ENGINES, Postgres
 from tests.support.templates import Templates
 from tests.support.world import World
 
+HERE = Path(__file__).parent
 MEMORY = Path("/dev/shm")
 ROOM = 4 * 2**30
+SLOW = (
+    "browser", "documents", "kill", "postgres", "torture",
+    "headless/test_killed_anywhere.py", "headless/test_with_server.py",
+)  # fmt: skip
+"""What starts processes or writes a hundred thousand rows, besides what says so itself by the mark ``slow``."""
+ALONE = ("browser", "torture", "kill/test_busy.py", "kill/test_reconnect.py", "kill/test_streams.py")
+"""What measures time, or has both cores at work by itself."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -24,11 +33,37 @@ def pytest_configure(config: pytest.Config) -> None:
 
     What is killed here are processes, never the machine, so that nothing is proved the less.
     """
+    application.remember_statements()
     given = config.option.basetemp is not None or "PYTEST_DEBUG_TEMPROOT" in os.environ
     if not given and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
     if os.environ.get("PYTEST_DEBUG_TEMPROOT") == str(MEMORY):  # in the workers of xdist too
         tempfile.tempdir = str(MEMORY)
+
+
+def _is_of(item: pytest.Item, paths: tuple[str, ...]) -> bool:
+    return any(item.path.relative_to(HERE).is_relative_to(each) for each in paths)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Which tests are slow, and which need the machine for themselves; the longest files come first.
+
+    Where a test runs on both engines its run on PostgreSQL is a slow one, but in the modules that are about engines.
+    """
+    for item in items:
+        if not item.nodeid.endswith(item.name):
+            # Schemathesis gives all its tests one id, and xdist runs one test an id when it hands out whole files.
+            item._nodeid = f"{item.nodeid.rpartition('::')[0]}::{item.name}"
+        on_postgres = hasattr(item, "callspec") and "postgresql" in item.callspec.params.values()
+        if _is_of(item, ALONE):
+            item.add_marker("alone")
+        if _is_of(item, SLOW) or (on_postgres and item.get_closest_marker("engines") is None):
+            item.add_marker("slow")
+    twice = [name for name, count in Counter(item.nodeid for item in items).items() if count > 1]
+    if twice:
+        raise pytest.UsageError(f"several tests of one id: {twice}")
+    items.sort(key=lambda item: not _is_of(item, SLOW))
 
 
 @pytest.fixture(scope="session")

@@ -40,6 +40,7 @@ class Counted(httpx.BaseTransport):
         return response
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["altered", "lost", "kept"])
 def test_repairing_one_row_among_a_hundred_thousand_moves_at_most_64_kb(vast: World, damage: str) -> None:
     name = ward(vast)

@@ -29,6 +29,7 @@ from tests.support.templates import Templates
 from tests.support.world import SECRET, World
 
 STORED = Path(__file__).parents[2] / "docs" / "openapi.json"
+pytestmark = pytest.mark.slow
 schemathesis.serializer.alias(FRAMES, "application/octet-stream")
 schema = schemathesis.openapi.from_path(STORED).exclude(path="/v1/sync/stream")
 """All but the stream, whose answer has no end: tests/api/test_stream.py."""

@@ -14,6 +14,7 @@ from backend.identity.sessions import Session
 from backend.kernel.problems import Problem
 from headless.chain import uuid7
 from sync.news import News
+from sync.streaming import hub as hub_module
 from sync.streaming.hub import POLL_SECONDS, Hub
 from sync.streaming.lookout import Lookout
 from sync.streaming.stream import MOST_ALARMS, Stream
@@ -25,6 +26,17 @@ from tests.support.world import FACILITY, World
 from wsgi import create_app
 
 HOUR = 3_600_000
+PACE = 4
+POLL = POLL_SECONDS / PACE
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Heartbeats and looks at the store come four times as often as the server is told; most tests wait for some."""
+    wait = Stream._next
+    sooner = 1 - 1 / PACE
+    monkeypatch.setattr(Stream, "_next", lambda stream, at: wait(stream, at - stream._heartbeat * sooner))
+    monkeypatch.setattr(hub_module, "POLL_SECONDS", POLL)
 
 
 def base(world: World, name: str) -> str:
@@ -206,9 +218,9 @@ def test_an_assignment_changes_the_scope(both: World) -> None:
 def test_an_assignment_is_noticed_before_scopes_are_due(small: World) -> None:
     """They are read again every half minute; whether anybody was assigned is asked at each look."""
     lookout = Lookout(small.services.store)
-    hub = Hub(lookout, lookout, small.clock, 1, heartbeat=15)
+    hub = Hub(lookout, lookout, small.clock, 1, heartbeat=15 * PACE)
     stream = unread(small, "PAT", hub)
-    time.sleep(POLL_SECONDS / 2)
+    time.sleep(POLL / 2)
     begun = time.monotonic()
     assignments.assign(small.services.door, FACILITY, small.ids["PAT"], small.ids["V"], "console")
     assert b"event: scope" in next(stream)

@@ -20,6 +20,8 @@ from tests.support.reader import Copy, bucket, digest, spelt, term
 from tests.support.rows import enter, fill, head, remove, replace
 from tests.support.world import World
 
+pytestmark = pytest.mark.engines
+
 
 def recomputed(world: World) -> dict[str, tuple[int, int, int, str]]:
     """Partition → newest number, records ever, records now, digest, from the rows alone."""

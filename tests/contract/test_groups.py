@@ -25,6 +25,8 @@ from tests.support import store
 from tests.support.hand import Hand
 from tests.support.world import World, place
 
+pytestmark = pytest.mark.engines
+
 CURSED = "咒"
 
 

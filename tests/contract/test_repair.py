@@ -15,6 +15,8 @@ from headless.chain import uuid7
 from headless.terminal import Terminal
 from tests.support.world import World, looked, tag
 
+pytestmark = pytest.mark.engines
+
 
 def _visits(world: World, count: int) -> Terminal:
     terminal = world.terminal("PAT")

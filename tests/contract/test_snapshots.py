@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import tracemalloc
 from pathlib import Path
@@ -171,7 +172,9 @@ def test_old_ones_go_and_those_in_use_stay(both: World) -> None:
     used, unused = (f"place/{both.ids[code]}/base" for code in ("C1", "C2"))
     path = f"/v1/sync/snapshots/{copy.ask('snapshots', {'partition': used})['snapshot']}"
     left = f"/v1/sync/snapshots/{copy.ask('snapshots', {'partition': unused})['snapshot']}"
-    (folder(both) / "broken.part").write_bytes(b"half")
+    broken = folder(both) / "broken.part"
+    broken.write_bytes(b"half")
+    os.utime(broken, (both.clock.now() / 1000,) * 2)
     caller = Caller(both, copy.hand.key, copy.hand.token)
     for _ in range(3):
         both.clock.advance(KEEP_MS // 2 - 1000)

@@ -21,6 +21,8 @@ from tests.support.hand import Hand
 from tests.support.world import World, looked, tag
 from wsgi import create_app
 
+pytestmark = pytest.mark.engines
+
 EVERYTHING = (tables.operations, tables.records, tables.versions, tables.leaves, tables.partitions, tables.terminals)
 
 

@@ -305,6 +305,22 @@ def test_work_of_a_session_that_the_restore_has_lost(before: World) -> None:
         agreed(again, world)
 
 
+def test_work_of_a_lost_session_that_goes_on_after_the_restore(before: World) -> None:
+    """A push needs no sign-in: the officer goes on, while the clock knows less of the time than the one that let him in."""
+    terminal = before.terminal("PAT")
+    backup = backed_up(before, "backup.sqlite3")
+    before.clock.advance(60_000)
+    terminal.sign_in("PAT", SECRET)
+    with restored(before, backup) as world, reopened(terminal.store.path, world) as again:
+        world.clock.set(world.clock.now() - 61_000)
+        new_epoch(world)
+        for _ in range(2):
+            walked(again, world, 0)
+            again.push()
+        assert [queued.operation["anchor"]["epoch"] for queued in again.queue()] == [1, 2]
+        assert [queued.status for queued in again.queue()] == ["applied", "applied"]
+
+
 # The stream, against a server process
 
 

@@ -19,8 +19,8 @@ from backend.settings import Settings
 from headless import Offline, Terminal, patrol
 from headless.chain import frames
 from headless.proof import Key
+from tests.support.application import application
 from tests.support.world import SECRET, World, looked, populate, tag
-from wsgi import create_app
 
 CREW = ("PAT", "PAT", "DISC", "AUX", "PAT2", "LEAD")
 """Who walks: four in ward W, one in ward V, and a leader, who sees both."""
@@ -143,7 +143,7 @@ def site(folder: Path, database: str | None = None, crew: Sequence[str] = CREW) 
     environ = {"ROUNDSMAN_DATA": str(folder / "data"), "ROUNDSMAN_LOG_LEVEL": "ERROR"}
     settings = Settings.read(environ | ({"ROUNDSMAN_DATABASE": database} if database else {}))
     clock = ManualClock(time.time_ns() // 1_000_000)
-    world = World(create_app(settings, clock), clock, folder, settings)
+    world = World(application(settings, clock), clock, folder, settings)
     try:
         populate(world)
         hands = [_enrolled(world, at, name) for at, name in enumerate((*crew, READER))]

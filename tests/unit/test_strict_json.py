@@ -49,6 +49,12 @@ def same(one: Any, other: Any) -> bool:
     return repr(one) == repr(other)
 
 
+def levels(value: Any) -> int:
+    """How many objects and arrays lie in each other."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if inner is None else 1 + max(map(levels, inner), default=0)
+
+
 @tries(60)
 @given(objects, st.sampled_from(SPELLINGS))
 def test_every_spelling_of_an_object_is_read_as_it_was_meant(value: dict[str, Any], spell: Any) -> None:
@@ -83,8 +89,14 @@ def test_any_bytes_are_read_alike(raw: bytes) -> None:
 def test_the_plain_spelling_takes_the_fast_way(value: dict[str, Any]) -> None:
     """Else every operation would cost the slow one, and no test would see it."""
     raw = orjson.dumps(value)
-    nested = raw.count(b"{") + raw.count(b"[") > DEEPEST
-    assert (strict_json._fast(raw) is None) == nested or b"\\u0000" in raw
+    assert (strict_json._fast(raw) is None) == (levels(value) > DEEPEST) or b"\\u0000" in raw
+
+
+@pytest.mark.parametrize("more, fast", [(0, True), (1, False)])
+def test_the_fast_way_goes_as_deep_as_the_slow_one_is_sure_to(more: int, fast: bool) -> None:
+    deepest = b'{"a":' + b"[" * (DEEPEST - 1 + more) + b"1" + b"]" * (DEEPEST - 1 + more) + b"}"
+    assert (strict_json._fast(deepest) is not None) == fast
+    assert same(told(deepest), slowly(deepest))
 
 
 @pytest.mark.parametrize("raw, reason", [
