@@ -105,14 +105,20 @@ BLUEPRINTS = (
 )
 
 
+def _reached(store: Store, highwater: HighWater) -> int:
+    """The latest moment of which this installation has signed, in a database that was restored or beside it."""
+    signed = [head for each in facilities.everyone(store) for head in (each.head, *highwater.heads(each.facility))]
+    return max(map(signed_at, signed), default=0)
+
+
 def make_services(settings: Settings, clock: Clock) -> Services:
     """Puts the parts together. Brings an embedded store to the present schema; refuses a foreign one."""
     settings.data.mkdir(parents=True, exist_ok=True)
     keyring = Keyring.open(settings.data / "keys")
     store = Store(settings.database)
     schema.prepare(store)
-    clock = RisingClock(clock, max((signed_at(each.head) for each in facilities.everyone(store)), default=0))
     highwater = HighWater(store, load_jwk(keyring.head.jwk), settings.data / "witness")
+    clock = RisingClock(clock, _reached(store, highwater))
     door = Door(store, clock, HeadSealer(keyring.head), highwater)
     acceptance = Acceptance(kinds())
     sights = Sights(store)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from tools.serve import command
+from tools.serve import ARENAS, command
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -75,7 +75,7 @@ def threads(root: int) -> int:
 def running(data: Path, database: str | None = None, *, processes: int = 1) -> Iterator[tuple[str, int]]:
     """A server over a data folder; gives its base URL and process id."""
     port = free_port()
-    environ = os.environ | {"ROUNDSMAN_DATA": str(data)}
+    environ = {"MALLOC_ARENA_MAX": ARENAS} | os.environ | {"ROUNDSMAN_DATA": str(data)}
     if database is not None:
         environ["ROUNDSMAN_DATABASE"] = database
     server = subprocess.Popen(command(port, processes=processes), env=environ)

@@ -21,6 +21,8 @@ THREADS = PLACES + LINE + OTHERS
 STREAMS = 500
 """As settings.streams. Streams come on top of THREADS, so that none ever takes a push's (docs/adr/0008)."""
 BACKLOG = 2048
+ARENAS = "2"
+"""Of the C library's allocator. With one for each of hundreds of threads, what a rush has freed is never given back."""
 
 
 def command(
@@ -58,6 +60,7 @@ def serve(port: int, *, host: str = "127.0.0.1", tls: tuple[Path, Path] | None =
     processes = int(os.environ.get("ROUNDSMAN_PROCESSES", "3")) if database.startswith("postgresql") else 1
     line = command(port, host=host, processes=processes, streams=Settings.read().streams, tls=tls)
     _allow_connections()
+    os.environ.setdefault("MALLOC_ARENA_MAX", ARENAS)
     os.execv(line[0], line)  # noqa: S606 - our own command line, no shell
 
 

@@ -152,6 +152,10 @@ class HighWater:
                 largest[key] = max(largest.get(key, found), found, key=lambda each: each.size)
         return [largest[key] for key in sorted(largest)]
 
+    def heads(self, facility: str) -> list[str]:
+        """The heads of ``witnesses``, as they were signed."""
+        return [each.head for each in self.witnesses(facility)]
+
     def settle(self, facility: str) -> None:
         """Keeps the newest head in its file at once: an epoch was opened, and the files must not speak of the old one."""
         with self._store.reading() as connection:

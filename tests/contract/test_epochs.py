@@ -128,6 +128,24 @@ def test_a_server_that_starts_on_an_older_database_serves_reads_and_says_what_to
         restarted.close()
 
 
+def test_time_does_not_go_back_over_a_restore(small: World) -> None:
+    """The machine's clock is an hour behind what was signed, and the restored database does not know it."""
+    h = Hand(small).signed_in("PAT")
+    older = everything(small)
+    small.clock.advance(3_600_000)
+    h.open()
+    h.told()
+    signed_last = small.clock.now()
+    jobs.keep_high_water(small.services.store, small.settings.data / "witness")
+    put_back(small, older)
+    restarted = again(small)
+    try:
+        assert restarted.clock.now() < signed_last
+        assert restarted.services.clock.now() == signed_last
+    finally:
+        restarted.close()
+
+
 def test_a_terminal_shows_what_no_file_knows_and_a_restart_does_not_forget_it(both: World) -> None:
     h, head = lost_a_round(both)
     restarted = again(both)
