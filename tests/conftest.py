@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from _pytest.nodeid import coerce_node_id
 
 from tests.support import application, engines
 from tests.support.engines import ENGINES, Postgres
@@ -24,8 +25,8 @@ SLOW = (
     "headless/test_killed_anywhere.py", "headless/test_with_server.py",
 )  # fmt: skip
 """What starts processes or writes a hundred thousand rows, besides what says so itself by the mark ``slow``."""
-ALONE = ("browser", "torture", "kill/test_busy.py", "kill/test_reconnect.py", "kill/test_streams.py")
-"""What measures time, or has both cores at work by itself."""
+ALONE = ("browser", "torture", "kill/test_reconnect.py")
+"""What has both cores at work by itself, or measures time; and the browser, whose warning a worker would swallow."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -54,7 +55,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if not item.nodeid.endswith(item.name):
             # Schemathesis gives all its tests one id, and xdist runs one test an id when it hands out whole files.
-            item._nodeid = f"{item.nodeid.rpartition('::')[0]}::{item.name}"
+            item._id = coerce_node_id(f"{item.nodeid.rpartition('::')[0]}::{item.name}")
         on_postgres = hasattr(item, "callspec") and "postgresql" in item.callspec.params.values()
         if _is_of(item, ALONE):
             item.add_marker("alone")

@@ -50,7 +50,7 @@ class Sightings:
 
     def __init__(self, door: Door) -> None:
         self._door = door
-        self._guard = threading.Lock()
+        self._guard, self._writing = threading.Lock(), threading.Lock()
         self._noted: dict[str, dict[tuple[str, str], Sighting]] = defaultdict(dict)
         self._known: dict[tuple[str, str, str], tuple[int, int]] = {}
         wanted = select(_P.seq).where(
@@ -81,7 +81,14 @@ class Sightings:
             self._noted[facility][pair] = Sighting(terminal, officer, seq, now)
 
     def flush(self) -> None:
-        """Writes what was noted. What a busy database refuses is noted again."""
+        """Writes what was noted. What a busy database refuses is noted again.
+
+        Who comes while another writes waits for it: at the end of the process nothing may be in between.
+        """
+        with self._writing:
+            self._flush()
+
+    def _flush(self) -> None:
         with self._guard:
             taken, self._noted = self._noted, defaultdict(dict)
         for facility, noted in taken.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from unittest import mock
 
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 
 from backend.audit.log import HEAD_TYPE
 from backend.kernel.kind import Kind
+from backend.records.registry import kinds
 from backend.storage import tables
 from headless.chain import uuid7
+from sync.judging.accept import Acceptance
 from tests.support import hand, store
 from tests.support.hand import Hand
 from tests.support.world import FACILITY, World
@@ -145,7 +148,8 @@ def test_a_schema_that_is_not_taken_refuses_the_push_and_is_gone_round_by_a_gap(
 def test_what_was_taken_once_keeps_its_outcome_when_its_schema_is_no_longer_taken(standing: World) -> None:
     h = rounds(standing, 2)
     told = hand.outcomes(h.push(1, 1))
-    with mock.patch.object(Kind, "supported", lambda _: [2]):
+    later = {**kinds(), "patrol.round": replace(kinds()["patrol.round"], version=2)}
+    with mock.patch.object(standing.services.pusher, "_acceptance", Acceptance(later)):
         assert hand.outcomes(h.push(1, 1)) == told
         assert h.push(1, 2).status_code == 426
 

@@ -120,7 +120,7 @@ def test_refusals_are_outcomes(terminal: Terminal, small: World) -> None:
         patch.setattr(chain, "canonical", lambda operation: b'{"op": 1, "op": 1}')
         terminal.capture("k", "v", chain.uuid7(), {})
     statuses = [outcome["status"] for outcome in terminal.push()]
-    assert statuses == ["rejected"] * 2 + ["applied"] * 3 + ["conflict", "rejected", "quarantined"]
+    assert statuses == ["rejected"] * 2 + ["applied"] * 3 + ["rejected", "rejected", "quarantined"]
     terminal.pull()
     agreed(terminal, small)
 
