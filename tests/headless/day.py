@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -144,6 +145,8 @@ def killed_at(k: int, file: Path, url: str, code: str = CODE, day: Day = working
         try:
             live(file, url, at_line, code, day)
             status = 0
+        except BaseException:  # noqa: BLE001 - nobody above this: what is not said here is lost
+            traceback.print_exc()
         finally:
             os._exit(status)
     _, status = os.waitpid(child, 0)
