@@ -70,7 +70,7 @@ def handle(work: Work) -> Item | None:
     known = work.mine(row.said["id"])
     if known is None or known[2] != "open":
         return None
-    withdraws = work.chance.random() < 0.5 and _post(work) in row.said["doc"]["reported"]["posts"]
+    withdraws = work.chance.random() < 0.7 and _post(work) in row.said["doc"]["reported"]["posts"]
     verb, fields = ("withdraw", {"reason": "误报"}) if withdraws else ("handle", {"disposal": "已处置"})
     return work.step("dynamic_info", verb, row.said["id"], fields, known)
 

@@ -14,7 +14,7 @@ from torture.plan import Pace, Plan
 from torture.work import Board, Work
 
 CASES = (
-    (1.5, cases.report), (1.5, cases.amend), (0.8, cases.handle), (0.8, cases.talk), (1.0, cases.duty), (0.3, cases.release),
+    (1.5, cases.report), (2.0, cases.amend), (1.6, cases.handle), (0.8, cases.talk), (1.0, cases.duty), (0.3, cases.release),
 )  # fmt: skip
 YEAR = 365 * 86_400_000
 NO_SIGNAL = 0.05

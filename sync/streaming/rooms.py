@@ -69,6 +69,7 @@ class Room:
             before.mailbox.end(SERVER)
         self._by_terminal[stream.session.terminal] = stream
         self._join(stream, scope)
+        self.heard = max(self.heard, read_at)  # news of other processes may be behind what the stream is greeted with
         stream.read_at = read_at
         if read_at < self.moved:
             self.stale[stream] = None
@@ -130,7 +131,7 @@ class Room:
                 touched.setdefault(group, set()).add(partition)
         encoded = [(partition, alarm_event(partition, row)) for partition, row in alarms]
         for group, names in touched.items():
-            tidings = Tidings(at, frozenset(names))
+            tidings = Tidings(self.heard, frozenset(names))
             rows = [event for partition, event in encoded if partition in group.scope]
             for stream in group.streams:
                 stream.mailbox.tell(tidings, () if stream in self.stale else rows)

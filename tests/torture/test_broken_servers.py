@@ -50,19 +50,34 @@ RUNS = (
     (("leaf_skipped", "gap_closed", "escrow_applied"), "gaps,loss,edits,revoke_terminal,cuts"),
     (("outcome_changed", "late_by_transport", "digest_stale"), "edits,resend,twice,clocks,cuts"),
     (("bad_stops_others", "snapshot_short"), "bad,poison,edits,snapshots,swap,cuts"),
-    (("dependents_forgotten", "scope_wide", "tombstone_edited"), "dependents,bad,edits,cuts"),
+    (("tombstone_edited",), "edits,cuts"),
+    (("dependents_forgotten", "scope_wide"), "dependents,bad,edits,cuts"),
     (("scope_kept", "last_writer"), "edits,swap,cuts"),
     (("loser_dropped", "wiped_early"), "edits,settle,revoke_terminal,cuts"),
     (("clock_trusted", "schema_refused"), "edits,clocks,upgrade,cuts"),
     (("held_dropped", "tombstone_forgotten"), "dependents,edits,gaps,cuts"),
 )
 """What runs together, each found by rules of its own; and the torments under which it shows."""
+RARE = {"tombstone_edited"}
+"""What shows seldom: twice as long."""
 RUN_OF = {name: number for number, (names, _) in enumerate(RUNS) for name in names}
 
 
 def _torture(number: int, folder: Path) -> subprocess.CompletedProcess[str]:
     names, only = RUNS[number]
-    words = ["--seed", SEED, "--ops", "900", "--minutes", "0.08", "--light", "8", "--steady", "0"]
+    longer = 2 if set(names) & RARE else 1
+    words = [
+        "--seed",
+        SEED,
+        "--ops",
+        f"{900 * longer}",
+        "--minutes",
+        f"{0.08 * longer}",
+        "--light",
+        "8",
+        "--steady",
+        "0",
+    ]
     words += ["--broken", ",".join(names), "--only", only, "--keep", str(folder / names[0])]
     line = [sys.executable, "-m", "torture", *words]
     return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=110)
@@ -85,7 +100,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
 @pytest.mark.parametrize("name", sorted(RULES))
 def test_the_torture_finds(name: str, runs: Runs) -> None:
     told = runs[RUN_OF[name]].result()
-    assert told.returncode == 1, told.stdout[-3000:] + told.stderr[-3000:]
+    assert told.returncode == 1 and not told.stderr, told.stdout[-3000:] + told.stderr[-3000:]
     first, *_, last = told.stdout.splitlines()
     said, _, seed = last.removeprefix("BROKEN: ").partition("; ")
     assert (first, seed) == (last, f"seed {SEED} on sqlite"), told.stdout

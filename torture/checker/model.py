@@ -138,7 +138,7 @@ class _Replay:
                     4, "edit.lost", f"{row.op} is {row.status}; {sorted(changes)} is nowhere", row.op, record
                 )
             return
-        after = self.store.bodies[record, mine[-1]].said["doc"]
+        after = self.store.bodies[record, mine[-1]].said["doc"] or {}
         derived = DERIVED.get(said["kind"], set())
         wrong = {
             name for name in {*known.doc, *after} - derived if after.get(name) != {**known.doc, **fields}.get(name)
