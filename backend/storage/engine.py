@@ -49,7 +49,6 @@ _log = structlog.get_logger(__name__)
 sqlite3.register_adapter(bytes, bytes)  # else the driver asks each of them, in vain, what it would like to be kept as
 _LOCK_WAIT_MS = 10_000
 _LOCK_POLL = 0.002
-_MOST_KEPT = 16
 
 
 def sqlite_url(path: Path) -> str:
@@ -164,7 +163,6 @@ class Store:
         snapshot = {} if self.sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         self._reader = self.engine.execution_options(**snapshot)
         self._kept: Connection | None = None
-        self._idle: list[Connection] = []
         self._lock = FileLock(Path(f"{self.engine.url.database}.lock")) if self.sqlite and not read_only else None
         self._make_file()
 
@@ -176,9 +174,8 @@ class Store:
                 pass
 
     def close(self) -> None:
-        for each in (self._kept, *self._idle):
-            if each is not None:
-                each.close()
+        if self._kept is not None:
+            self._kept.close()
         self.engine.dispose()
         if self._lock is not None:
             self._lock.close()
@@ -205,28 +202,8 @@ class Store:
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
         """One consistent read-only view. Raises Problem ``server.busy`` like ``writing``."""
-        with _translated(), self._read_connection() as connection, connection.begin():
+        with _translated(), self._reader.connect() as connection, connection.begin():
             yield connection
-
-    def _read_connection(self) -> contextlib.AbstractContextManager[Connection]:
-        return self._kept_reader() if self.sqlite else self._reader.connect()
-
-    @contextlib.contextmanager
-    def _kept_reader(self) -> Iterator[Connection]:
-        """SQLite's readers are kept too, the one used last first: the way through the pool costs more than a look-up."""
-        try:
-            connection = self._idle.pop()
-        except IndexError:
-            connection = self._reader.connect()
-        try:
-            yield connection
-        except BaseException:
-            connection.close()
-            raise
-        if len(self._idle) < _MOST_KEPT and not connection.invalidated:
-            self._idle.append(connection)
-        else:
-            connection.close()
 
     def among(self, column: Column[Any], name: str) -> ColumnElement[bool]:
         """``column`` is one of the texts in list parameter ``name``: one statement for a list of any length.
