@@ -232,8 +232,9 @@ def restored(world: World, backup: Path) -> Iterator[World]:
 
 
 @pytest.fixture
-def before(tmp_path: Path) -> World:
-    """The small facility, to be closed by `restored`."""
+def before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """The small facility, to be closed by `restored`, in what is a new process to its ids: no other clock was ahead."""
+    monkeypatch.setattr("backend.kernel.ids._last", 0)
     made = opened(tmp_path)
     populate(made)
     return made
