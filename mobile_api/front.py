@@ -21,6 +21,7 @@ from backend.kernel.strict_json import Unreadable, read_object
 from mobile_api import guard, problems, pull, push
 from mobile_api.blueprint import JSON
 from mobile_api.services import Services
+from mobile_api.unread import closing
 
 Environ = dict[str, Any]
 Start = Callable[..., Any]
@@ -39,6 +40,7 @@ class Front:
         self._ways = {push.PATH: (push.FRAMES, self._push), pull.PATH: (JSON, self._pull)}
 
     def __call__(self, environ: Environ, start: Start) -> Iterable[bytes]:
+        start = closing(environ, start)
         way = self._ways.get(environ["PATH_INFO"])
         length = _plain(environ, way[0]) if way is not None else None
         if way is None or length is None:

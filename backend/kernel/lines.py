@@ -17,6 +17,8 @@ from pathlib import Path
 
 _DESCRIPTORS = Path("/proc/self/fd")
 _INFO_BYTES = 104
+_NO_LINE = frozenset({7, 10})
+"""States of a socket without a line: closed, or bound and not connected; listening (linux/tcp_states.h)."""
 _UNACKNOWLEDGED, _LAST_SENT, _LAST_RECEIVED, _LAST_ACKNOWLEDGED = 24, 44, 52, 56
 """Offsets in Linux's ``struct tcp_info`` (linux/tcp.h): segments that wait for their acknowledgement; milliseconds since
 data was last sent and received, and since the last acknowledgement came."""
@@ -64,6 +66,8 @@ def _silent(each: socket.socket, ports: set[int], milliseconds: float) -> bool:
             return False
         info = each.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_BYTES)
     except OSError:
+        return False
+    if info[0] in _NO_LINE:
         return False
     offsets = (_UNACKNOWLEDGED, _LAST_SENT, _LAST_RECEIVED, _LAST_ACKNOWLEDGED)
     waiting, sent, received, acknowledged = (struct.unpack_from("I", info, offset)[0] for offset in offsets)
