@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -19,12 +21,19 @@ from sync.writing.entrance import MOST_OF_ONE, PLACES
 from sync.writing.queue import MOST_JOBS
 from tests.support.server import Server
 
+T = TypeVar("T")
 TOGETHER, BEFORE, BESIDE = 240, 24, 24
 EACH, BATCH = 30, 5
 EVEN = 3.0
 """By how much the last may take longer than the one in the middle."""
 FLOODING, DRIPPING = 16, 120
 """Connections of the terminal that heeds nothing: more than it is given places, and more than there are places at all."""
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Runs it on a thread of its own: this one may have a browser's loop already."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 @dataclass
@@ -67,7 +76,7 @@ def test_all_are_served_each_operation_once_and_none_much_later_than_the_others(
     """So many that the line is longer than a group. All have begun before a tenth have ended."""
     assert TOGETHER > PLACES + MOST_JOBS
     queues = outage.some(TOGETHER)
-    tales = asyncio.run(come_back(outage.server.url, queues, within=0))
+    tales = run(come_back(outage.server.url, queues, within=0))
     assert not any(tale.refused or tale.cut for tale in tales)
     assert _last(tales) <= EVEN * _middle(tales)
     assert max(tale.begun for tale in tales) <= quantile([tale.empty for tale in tales], 0.1)
@@ -90,8 +99,8 @@ def test_a_terminal_that_heeds_nothing_is_sent_away_and_slows_the_others_little(
     async def siege() -> tuple[tuple[list[Tale], Counter[int]], float]:
         return await asyncio.gather(besieged(base, beside, enemy[0], FLOODING, DRIPPING, within=0), health())
 
-    alone = asyncio.run(come_back(base, before, within=0))
-    (tales, flooded), waited = asyncio.run(siege())
+    alone = run(come_back(base, before, within=0))
+    (tales, flooded), waited = run(siege())
     assert FLOODING > MOST_OF_ONE and DRIPPING > PLACES
     assert flooded[429] > 0 and set(flooded) <= {200, 429}
     assert not any(tale.refused or tale.cut for tale in tales)
