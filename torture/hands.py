@@ -50,7 +50,6 @@ class Hand:
         self.error: BaseException | None = None
         self._image: renewal.Copy | None = None
         self._ear: Ear | None = None
-        self._skip = 0
         self._thread = threading.Thread(target=self._live, name=light.name, daemon=True)
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from backend.kernel.kind import Head
+from backend.kernel.kind import Change, Head
 from backend.storage import tables
 from backend.storage.door import Transaction
 from backend.storage.engine import Store
@@ -35,7 +35,7 @@ class Stays:
         self._newest, self._every = store.prepare(newest), store.prepare(every)
         self._entered = store.insertion(tables.stays)
 
-    def enter(self, transaction: Transaction, changes: Sequence[tuple[Head | None, Head]]) -> None:
+    def enter(self, transaction: Transaction, changes: Sequence[Change]) -> None:
         """Keeps the moves among a batch's new versions: (the version before it, it), in their order.
 
         A stay begins when the server learns of it, and after the one before it, though the server's clock step back.

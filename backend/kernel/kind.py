@@ -85,6 +85,10 @@ class Head:
         return base < self.version and not (self.author == author and self.since <= base + 1)
 
 
+Change = tuple[Head | None, Head]
+"""A version with the one before it; None where it is the first."""
+
+
 def hand(terminal: str, officer: str) -> str:
     """An officer at a terminal: he sees what he himself has entered there before it is sent, and nobody else's."""
     return f"{terminal}/{officer}"

@@ -12,7 +12,7 @@ from backend.audit.log import leaf
 from backend.identity.sessions import Session
 from backend.kernel.clock import to_text
 from backend.kernel.ids import b64, sha256
-from backend.kernel.kind import REMOVED, Head, Mark, hand
+from backend.kernel.kind import REMOVED, Change, Head, Mark, hand
 from sync.judging.accept import Operation
 from sync.judging.disputes import CONFLICT, SETTLED
 from sync.judging.state import Original, State
@@ -20,7 +20,6 @@ from sync.judging.verdict import Effect, Verdict
 
 HOLD_MS = 5 * 24 * 3_600_000
 """How long an operation waits in custody for what it needs; then it is judged with what there is."""
-Change = tuple[Head | None, Head]
 
 
 @dataclass(frozen=True, slots=True)

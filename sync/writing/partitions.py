@@ -7,14 +7,11 @@ from collections.abc import Sequence
 from sqlalchemy import bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from backend.kernel.kind import REMOVED, Head
+from backend.kernel.kind import REMOVED, Change
 from backend.storage import tables
 from backend.storage.door import Transaction
 from backend.storage.engine import Store
 from sync.digests import packed, term, unpacked
-
-Change = tuple[Head | None, Head]
-"""A version with the one before it."""
 
 _P = tables.partitions.c
 _KEPT = ("seq", "count", "present", "digest")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from headless import Terminal
 from tests.headless.fake_server import FakeServer
 from tests.headless.fake_world import World
 from tests.headless.kit import CODE, SECRET, HandClock, Line
+from tests.support import world as real
+from tests.support.server import serving
+from tests.support.templates import Templates
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,3 +66,12 @@ def server_url() -> Iterator[str]:
         assert process.stdout is not None
         yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
         process.communicate()
+
+
+@pytest.fixture(scope="module")
+def served(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[real.World, str]]:
+    """A server process of its own on the small facility's store, by the machine's clock."""
+    with templates.world("sqlite", tmp_path_factory.mktemp("served")) as world:
+        world.clock.set(time.time_ns() // 1_000_000)
+        with serving(world.settings.data) as server:
+            yield world, server.url

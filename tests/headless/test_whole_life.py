@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,8 +19,6 @@ from backend.storage.engine import sqlite_url
 from headless import Event, Frozen, Problem, Terminal, Wiped, patrol
 from tests.headless.whole import agreed, copied, reopened, same_rows, told, walked
 from tests.support import store
-from tests.support.server import serving
-from tests.support.templates import Templates
 from tests.support.world import FACILITY, SECRET, World, opened, populate
 
 
@@ -323,15 +320,6 @@ def test_work_of_a_lost_session_that_goes_on_after_the_restore(before: World) ->
 
 
 # The stream, against a server process
-
-
-@pytest.fixture(scope="module")
-def served(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, str]]:
-    """A server process of its own on the small facility's store, by the machine's clock."""
-    with templates.world("sqlite", tmp_path_factory.mktemp("served")) as world:
-        world.clock.set(time.time_ns() // 1_000_000)
-        with serving(world.settings.data) as server:
-            yield world, server.url
 
 
 def test_news_of_another_terminals_work_is_pulled(served: tuple[World, str], tmp_path: Path) -> None:

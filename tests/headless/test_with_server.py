@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -17,8 +16,6 @@ from backend.storage import tables
 from headless import Frozen, Offline, Problem, Terminal, chain, patrol
 from tests.headless.day import killed_at, live, reopened
 from tests.headless.kit import SECRET
-from tests.support.server import serving
-from tests.support.templates import Templates
 from tests.support.world import PERSONS, PLACES, World
 
 SCOPES = {"PAT": "W", "PAT2": "V"}
@@ -200,15 +197,6 @@ def test_a_code_that_is_none_and_a_locked_sign_in(small: World, tmp_path: Path) 
                 terminal.sign_in("PAT", "wrong")
             assert refused.value.code == code
         assert refused.value.retry_after is not None
-
-
-@pytest.fixture(scope="module")
-def served(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, str]]:
-    """A server process of its own on the small facility's store, by the machine's clock."""
-    with templates.world("sqlite", tmp_path_factory.mktemp("served")) as world:
-        world.clock.set(time.time_ns() // 1_000_000)
-        with serving(world.settings.data) as server:
-            yield world, server.url
 
 
 @pytest.mark.parametrize("part", range(KILLS))

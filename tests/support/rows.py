@@ -12,7 +12,7 @@ from backend.audit.log import append
 from backend.facts.stays import Stays
 from backend.kernel.clock import to_text
 from backend.kernel.ids import uuid7
-from backend.kernel.kind import REMOVED, Head
+from backend.kernel.kind import REMOVED, Change, Head
 from backend.storage import tables
 from backend.storage.door import Transaction
 from sync.writing.partitions import Partitions
@@ -20,7 +20,6 @@ from tests.support.world import FACILITY, World
 
 _R = tables.records.c
 _COLUMNS = ("id", "kind", "version", "seq", "partition", "place", "state", "terminal", "body")
-Change = tuple[Head | None, Head]
 
 
 def head(seq: int, partition: str, *, before: Head | None = None, state: str = "recorded", **other: Any) -> Head:
