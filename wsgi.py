@@ -139,7 +139,7 @@ def make_services(settings: Settings, clock: Clock) -> Services:
         nonces=Nonces(keyring.nonce, clock),
         tokens=Tokens(keyring.token),
         sessions=Sessions(store),
-        pusher=Pusher(store, commits, acceptance, highwater),
+        pusher=Pusher(store, commits, acceptance, highwater, keyring.seals),
         outcomes=Outcomes(store, clock),
         sights=sights,
         puller=Puller(store, sights),

@@ -27,6 +27,7 @@ Environ = dict[str, Any]
 Start = Callable[..., Any]
 Application = Callable[[Environ, Start], Iterable[bytes]]
 Answer = tuple[bytes, Sequence[tuple[str, str]]]
+Way = Callable[[Environ, Callable[[], bytes]], Answer]
 _JSON = ("Content-Type", JSON)
 _log = structlog.get_logger(__name__)
 
@@ -37,16 +38,20 @@ class Front:
     def __init__(self, rest: Application, services: Services) -> None:
         self._rest = rest
         self._services = services
-        self._ways = {push.PATH: (push.FRAMES, self._push), pull.PATH: (JSON, self._pull)}
+        self._ways: dict[tuple[str, str | None], Way] = {
+            (push.PATH, push.FRAMES): partial(self._push, sealed=False),
+            (push.PATH, push.SEALED): partial(self._push, sealed=True),
+            (pull.PATH, JSON): self._pull,
+        }
 
     def __call__(self, environ: Environ, start: Start) -> Iterable[bytes]:
         start = closing(environ, start)
-        way = self._ways.get(environ["PATH_INFO"])
-        length = _plain(environ, way[0]) if way is not None else None
+        way = self._ways.get((environ["PATH_INFO"], environ.get("CONTENT_TYPE")))
+        length = _plain(environ) if way is not None else None
         if way is None or length is None:
             return self._rest(environ, start)
         try:
-            told, headers = way[1](environ, partial(environ["wsgi.input"].read, length))
+            told, headers = way(environ, partial(environ["wsgi.input"].read, length))
         except _Unusual:
             return self._rest(environ, start)
         except Problem as problem:
@@ -57,8 +62,8 @@ class Front:
         start("200 OK", [_JSON, ("Content-Length", str(len(told))), *headers, *guard.SAFE_HEADERS])
         return [told]
 
-    def _push(self, environ: Environ, read: Callable[[], bytes]) -> Answer:
-        told = self._services.pusher.push(environ.get("HTTP_ROUNDSMAN_PROOF"), read)
+    def _push(self, environ: Environ, read: Callable[[], bytes], *, sealed: bool) -> Answer:
+        told = self._services.pusher.push(environ.get("HTTP_ROUNDSMAN_PROOF"), read, sealed=sealed)
         failpoints.hit("answer.before_send")
         return told, ()
 
@@ -87,9 +92,9 @@ class _Unusual(Exception):
     """Flask says better what is wrong with it."""
 
 
-def _plain(environ: Environ, content_type: str) -> int | None:
-    """The length of the body, if this is a request as terminals send it: POST, the one content type, a length in digits."""
-    if environ["REQUEST_METHOD"] != "POST" or environ.get("CONTENT_TYPE") != content_type:
+def _plain(environ: Environ) -> int | None:
+    """The length of the body, if this is a request as terminals send it: POST, with a length in digits."""
+    if environ["REQUEST_METHOD"] != "POST":
         return None
     length = environ.get("CONTENT_LENGTH", "")
     # Seven digits: no number of thousands of them is ever converted.

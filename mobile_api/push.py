@@ -17,9 +17,9 @@ from mobile_api.blueprint import Blueprint
 from mobile_api.guard import by_key, by_push_proof, proven_key
 from mobile_api.services import services
 from sync.writing.leaving import KEEP, WIPE
-from sync.writing.push import Read
 
 FRAMES = "application/vnd.roundsman.frames"
+SEALED = "application/vnd.roundsman.sealed-frames"
 PATH = "/v1/sync/push"
 blueprint = Blueprint("push", __name__, url_prefix="/v1/sync", description="Operations in")
 
@@ -55,13 +55,16 @@ class Numbers(Schema):
     )
 
 
-_FRAMES_DOC = {"required": True, "content": {FRAMES: {"schema": {"type": "string", "format": "binary"}}}}
+_FRAMES_DOC = {
+    "required": True,
+    "content": {each: {"schema": {"type": "string", "format": "binary"}} for each in (FRAMES, SEALED)},
+}
 
 
 @blueprint.post("/push")
 @by_push_proof
 @blueprint.doc(requestBody=_FRAMES_DOC)
-@blueprint.problems(426, 429)
+@blueprint.problems(422, 426, 429)
 @blueprint.response(200, Pushed)
 def push() -> Response:
     """Push framed operations. The same push again gets the same outcomes."""  # most come by mobile_api.front
@@ -71,19 +74,20 @@ def push() -> Response:
 @blueprint.post("/evacuate")
 @by_push_proof
 @blueprint.doc(requestBody=_FRAMES_DOC)
-@blueprint.problems(429)
+@blueprint.problems(422, 429)
 @blueprint.response(200, Evacuated)
 def evacuate() -> Response:
     """Hand in the queue of a revoked terminal."""
     return _taken(services().pusher.evacuate)
 
 
-def _taken(take: Callable[[str | None, Read], bytes]) -> Response:
-    if request.mimetype != FRAMES:
+def _taken(take: Callable[..., bytes]) -> Response:
+    if request.mimetype not in (FRAMES, SEALED):
         raise UnsupportedMediaType
     if (request.content_length or 0) > MAX_BODY:
         raise Problem("batch.too_large", limit=MAX_BODY)
-    told = take(request.headers.get("Roundsman-Proof"), partial(request.get_data, cache=False))
+    read = partial(request.get_data, cache=False)
+    told = take(request.headers.get("Roundsman-Proof"), read, sealed=request.mimetype == SEALED)
     failpoints.hit("answer.before_send")
     return Response(told, mimetype="application/json")
 

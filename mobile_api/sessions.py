@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from backend.identity import officers, sessions, terminals
+from backend.identity import officers, seals, sessions, terminals
 from backend.kernel.clock import to_text
 from mobile_api.blueprint import Blueprint
 from mobile_api.guard import by_key, proven_key, session, signed_in
@@ -38,6 +38,7 @@ class SignedIn(Schema):
     officer = fields.Nested(OfficerNamed, required=True)
     access_token = fields.String(required=True)
     expires_at = fields.String(required=True)
+    seal = fields.String(required=True)
     time = fields.String(required=True)
 
 
@@ -57,6 +58,7 @@ def sign_in(body: dict[str, Any]) -> dict[str, Any]:
         "officer": officer.public(),
         "access_token": here.tokens.issue(made, terminal),
         "expires_at": to_text(made.expires_at),
+        "seal": seals.statement(here.keyring, terminal.facility, made.started_at),
         "time": to_text(made.started_at),
     }
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from marshmallow import Schema, fields, validate
 
 from backend.domain.posts import Post
-from backend.identity import facilities, incarnations, terminals
+from backend.identity import facilities, incarnations, seals, terminals
 from backend.kernel.clock import to_text
 from backend.kernel.framing import genesis
 from backend.kernel.ids import b64
@@ -54,6 +54,7 @@ class Enrolled(Schema):
     incarnation = fields.Integer(required=True)
     genesis = fields.String(required=True)
     server_key = fields.Nested(Jwk, required=True)
+    seal = fields.String(required=True)
     head = fields.String(required=True)
     time = fields.String(required=True)
 
@@ -100,6 +101,7 @@ def enrol(body: dict[str, Any]) -> dict[str, Any]:
         "incarnation": made.incarnation,
         "genesis": b64(genesis(made.facility, made.terminal, made.incarnation, made.thumbprint)),
         "server_key": here.keyring.head.jwk,
+        "seal": seals.statement(here.keyring, made.facility, here.clock.now()),
         "head": facility.head,
         "time": to_text(here.clock.now()),
     }

@@ -12,15 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.kernel.keys import SigningKey
+from backend.kernel.seal import SealKey, Seals
 
 _SECRET_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """``head`` signs tree heads; ``token`` and ``nonce`` are HMAC keys."""
+    """``head`` signs tree heads; ``token`` and ``nonce`` are HMAC keys; ``seals`` open what terminals have sealed."""
 
     head: SigningKey
+    seals: Seals
     token: bytes
     nonce: bytes
 
@@ -29,9 +31,11 @@ class Keyring:
         """Reads the keys of ``folder``; makes those that are missing."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         head = _file(folder / "head.pem", lambda: SigningKey.generate().pem())
+        seal = _file(folder / "seal.pem", lambda: SealKey.generate().pem())
+        earlier = [SealKey.from_pem(path.read_bytes()) for path in sorted(folder.glob("seal.*.pem"))]
         token = _file(folder / "token.key", lambda: secrets.token_bytes(_SECRET_BYTES))
         nonce = _file(folder / "nonce.key", lambda: secrets.token_bytes(_SECRET_BYTES))
-        return cls(SigningKey.from_pem(head), token, nonce)
+        return cls(SigningKey.from_pem(head), Seals(SealKey.from_pem(seal), earlier), token, nonce)
 
 
 def _file(path: Path, make: Callable[[], bytes]) -> bytes:

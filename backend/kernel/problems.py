@@ -63,6 +63,7 @@ _ROWS = (
     Entry("proof.missing", 401, "缺少终端密钥证明", "The proof of the terminal's key is missing."),
     Entry("proof.invalid", 401, "终端密钥证明无效", "The proof of the terminal's key is not valid."),
     Entry("proof.nonce_required", 401, "请使用服务器给出的随机数重新签名", "Sign again with the server's nonce."),
+    Entry("proof.replayed", 401, "该证明已被使用，请重新签名", "This proof was used before; sign again."),
     Entry("session.missing", 401, "请先登录", "Sign in first."),
     Entry(
         "session.expired",
@@ -72,6 +73,15 @@ _ROWS = (
     ),
     Entry("session.refused", 401, "警号或密码不正确", "Number or secret is wrong."),
     Entry("sign_in.locked", 429, "输错次数过多，请稍后再试", "Too many wrong secrets; try later.", ("retry_after",)),
+    Entry("rate.limited", 429, "请求过于频繁，请稍后再试", "Too many requests; try later.", ("retry_after",)),
+    Entry("secret.temporary", 403, "请先修改初始密码", "The secret was set by somebody else; change it first."),
+    Entry("secret.wrong", 422, "原密码不正确", "The old secret is wrong."),
+    Entry(
+        "secret.weak",
+        422,
+        "密码过于简单：至少 8 个字符，或 6 位以上不重复、不连续的数字，且不同于警号和原密码",
+        "Too weak: 8 signs or more, or 6 digits or more that neither repeat nor run, other than number and old secret.",
+    ),
     Entry("terminal.unknown", 401, "终端未登记", "This terminal is not enrolled."),
     Entry(
         "terminal.revoked",
@@ -79,9 +89,25 @@ _ROWS = (
         "终端已停用，请经撤离通道上交待发数据",
         "This terminal has been revoked; hand in its queue by the evacuation route.",
     ),
+    Entry(
+        "terminal.pending",
+        403,
+        "终端已登记，等待管理员批准",
+        "This terminal is enrolled and waits for an administrator's approval.",
+    ),
+    Entry("terminal.refused", 403, "管理员未批准该终端", "An administrator did not approve this terminal."),
+    Entry(
+        "terminal.not_pending",
+        409,
+        "该终端不在待批准状态",
+        "This terminal does not wait for approval.",
+        ("state",),
+    ),
     Entry("evacuation.not_ordered", 409, "终端未停用，请正常推送", "This terminal is not revoked; push as usual."),
     Entry("code.invalid", 403, "登记码无效、已使用或已过期", "The enrolment code is wrong, used or expired."),
     Entry("role.forbidden", 403, "您的岗位无权进行此操作", "Your post may not do this."),
+    Entry("number.taken", 409, "该编号已被使用", "This number is taken."),
+    Entry("facility.exists", 409, "该机构编号已存在", "There is a facility of this id already."),
     # a push as a whole
     Entry("frame.malformed", 400, "推送内容的分帧有误", "The frames of the push are malformed.", ("at",)),
     Entry("batch.too_large", 413, "一次推送的操作过多", "Too many operations in one push.", ("limit",)),
@@ -111,6 +137,20 @@ _ROWS = (
         "记录格式版本不受支持，请升级，待发数据保留",
         "This schema version is not supported; upgrade, the queue is kept.",
         ("kind", "n", "supported"),
+    ),
+    Entry(
+        "seal.unknown",
+        409,
+        "操作所用的封装密钥不属于本服务器，请重新登录取得密钥，待发数据保留",
+        "Sealed to a key that this server does not hold; sign in for the present one, the queue is kept.",
+        ("n",),
+    ),
+    Entry(
+        "seal.broken",
+        422,
+        "该操作的封装无法打开，请保留它并越过它继续推送",
+        "The seal of this operation cannot be opened; keep it, and push on behind it.",
+        ("n",),
     ),
     # one operation's outcome
     Entry(

@@ -13,6 +13,7 @@ from backend.kernel import framing
 from backend.kernel.framing import Frame, Malformed
 from backend.kernel.keys import load_jwk
 from backend.kernel.problems import Problem
+from backend.kernel.seal import Seals, UnknownSeal, Unsealable
 from backend.storage.engine import Store
 from sync.judging.accept import Acceptance
 from sync.writing.commit import Commits
@@ -27,37 +28,42 @@ Read = Callable[[], bytes]
 class Pusher:
     """Takes pushes. A terminal's key never changes within an incarnation, so it is remembered."""
 
-    def __init__(self, store: Store, commits: Commits, acceptance: Acceptance, highwater: HighWater) -> None:
+    def __init__(
+        self, store: Store, commits: Commits, acceptance: Acceptance, highwater: HighWater, seals: Seals
+    ) -> None:
         self._store = store
+        self._seals = seals
         self._commits = commits
         self._acceptance = acceptance
         self._highwater = highwater
         self._entrance = Entrance()
         self._keys: dict[tuple[str, int], tuple[str, ec.EllipticCurvePublicKey]] = {}
 
-    def push(self, proof: str | None, read: Read) -> bytes:
-        """The answer's JSON. ``read`` is called once, when it is the push's turn, or not at all.
+    def push(self, proof: str | None, read: Read, *, sealed: bool = False) -> bytes:
+        """The answer's JSON. ``read`` is called once, when it is the push's turn, or not at all. ``sealed``: the frames
+        hold operations as they lay in the terminal's store, sealed to this server.
 
         Raises Problem; then nothing was applied: of a fork only the bytes were kept, and for ``server.busy`` a resend
         tells. What ``read`` raises is passed on.
         """
-        return document(*self._take(proof, read, PUSH))
+        return document(*self._take(proof, read, PUSH, sealed))
 
-    def evacuate(self, proof: str | None, read: Read) -> bytes:
+    def evacuate(self, proof: str | None, read: Read, *, sealed: bool = False) -> bytes:
         """The same of a revoked terminal; the answer tells whether to wipe. Raises Problem as ``push``."""
-        return document(*self._take(proof, read, EVACUATION), order=True)
+        return document(*self._take(proof, read, EVACUATION, sealed), order=True)
 
-    def _take(self, proof: str | None, read: Read, typ: str) -> tuple[str, Answer]:
+    def _take(self, proof: str | None, read: Read, typ: str, sealed: bool) -> tuple[str, Answer]:
         """In the order of what it costs: who it is, whether he may come in, and only then what he brings."""
         claim = PushClaim(proof)
         self._entrance.look(claim.terminal)
         facility, key = self._key(claim.terminal, claim.incarnation)
         claims = claim.check(key, typ)
         with self._entrance.place(claims.terminal):
-            return claims.terminal, self._enter(claims, facility, read(), typ)
+            body = read()
+            frames = [] if typ == EVACUATION and not body else _frames(body)
+            return claims.terminal, self._enter(claims, facility, self._opened(frames) if sealed else frames, typ)
 
-    def _enter(self, claims: PushProof, facility: str, body: bytes, typ: str) -> Answer:
-        frames = [] if typ == EVACUATION and not body else _frames(body)
+    def _enter(self, claims: PushProof, facility: str, frames: list[Frame], typ: str) -> Answer:
         _check(claims, facility, frames)
         if claims.head is not None:
             self._highwater.shown(facility, claims.head, claims.terminal)
@@ -67,6 +73,18 @@ class Pusher:
             evacuation=typ == EVACUATION,
         )  # fmt: skip
         return self._commits.submit(job)
+
+    def _opened(self, frames: list[Frame]) -> list[Frame]:
+        """The frames with what was sealed in them: that is what was numbered, hashed and chained on the terminal."""
+        opened = []
+        for frame in frames:
+            try:
+                opened.append(Frame(frame.n, frame.hash, self._seals.open(frame.raw)))
+            except UnknownSeal:
+                raise Problem("seal.unknown", n=frame.n) from None
+            except Unsealable:
+                raise Problem("seal.broken", n=frame.n) from None
+        return opened
 
     def _key(self, terminal: str, incarnation: int) -> tuple[str, ec.EllipticCurvePublicKey]:
         known = self._keys.get((terminal, incarnation))

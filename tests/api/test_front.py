@@ -10,6 +10,8 @@ from werkzeug.test import TestResponse
 
 from mobile_api.front import Front
 from tests.support.caller import JSON, Caller, is_problem, push_of
+from tests.support.hand import Hand
+from tests.support.sealing import Sealer
 from tests.support.world import World
 
 PULL, PUSH = "/v1/sync/pull", "/v1/sync/push"
@@ -25,8 +27,8 @@ def ways(monkeypatch: pytest.MonkeyPatch, shared: World) -> list[str]:
     def watched(name: str) -> Any:
         way = getattr(Front, name)
 
-        def noted(self: Front, environ: dict[str, Any], read: Any) -> Any:
-            told = way(self, environ, read)
+        def noted(self: Front, environ: dict[str, Any], read: Any, **how: Any) -> Any:
+            told = way(self, environ, read, **how)
             seen.append(environ["PATH_INFO"])
             return told
 
@@ -81,6 +83,13 @@ def test_a_push_is_answered_by_the_front(ways: list[str], shared: World) -> None
     body, headers = push_of(shared)
     with shared.app.test_client() as client:
         assert client.post(PUSH, data=body, headers=headers).status_code == 200
+    assert ways == [PUSH]
+
+
+def test_a_sealed_push_is_answered_by_the_front(ways: list[str], shared: World) -> None:
+    h = Hand(shared, sealer=Sealer(shared.services.keyring.seals.present.jwk)).signed_in("PAT")
+    h.open()
+    assert h.push().status_code == 200
     assert ways == [PUSH]
 
 

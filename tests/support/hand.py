@@ -13,17 +13,19 @@ from headless import chain, proof
 from headless.patrol import BY_SESSION
 from headless.terminal import Terminal
 from headless.wire import Wire
+from tests.support.sealing import Sealer
 from tests.support.world import SECRET, TAGS, Device, World, looked, tag
 
 PUSH = "http://localhost/v1/sync/push"
 EVACUATE = "http://localhost/v1/sync/evacuate"
 FRAMES = "application/vnd.roundsman.frames"
+SEALED = "application/vnd.roundsman.sealed-frames"
 Frames = list[tuple[int, str, bytes]]
 
 
-def send(world: World, signed: str | None, body: bytes, to: str = PUSH) -> httpx.Response:
+def send(world: World, signed: str | None, body: bytes, to: str = PUSH, type_: str = FRAMES) -> httpx.Response:
     """Posts a push, well formed or not."""
-    headers = {"Content-Type": FRAMES} | ({} if signed is None else {"Roundsman-Proof": signed})
+    headers = {"Content-Type": type_} | ({} if signed is None else {"Roundsman-Proof": signed})
     with httpx.Client(transport=world.transport()) as client:
         return client.post(to, headers=headers, content=body)
 
@@ -68,6 +70,8 @@ class Hand:
     """What every operation says instead of what it should."""
     incarnation: int = 1
     asset: str | None = None
+    sealer: Sealer | None = None
+    """With it the frames that are sent hold what was sealed, and not the operations' own bytes."""
 
     def __post_init__(self) -> None:
         self.device = Device(self.world.clock)
@@ -78,6 +82,7 @@ class Hand:
         answer = self.wire.ask(self.key, "POST", "/v1/terminals", body)
         self.facility, self.terminal = answer["facility"]["id"], answer["terminal"]
         self.genesis, self.server_key = answer["genesis"], answer["server_key"]
+        self.seal_statement = answer["seal"]
         self.hear(answer["head"])
 
     def hear(self, head: str) -> None:
@@ -158,13 +163,20 @@ class Hand:
     def push(self, first: int = 1, last: int | None = None, /, **other: Any) -> httpx.Response:
         """Sends these numbers; ``other`` claims replace what the proof should say."""
         claims = self.claims(first, last) | other
-        return send(self.world, self.key.push(claims), chain.frames(self.frames[first - 1 : last]))
+        return self.send(self.key.push(claims), self.frames[first - 1 : last], PUSH)
 
     def evacuate(self, first: int = 1, last: int | None = None, /, **other: Any) -> httpx.Response:
         """Hands in these numbers as a revoked terminal does."""
         claims = self.claims(first, last) | other
         signed = self.key._sign(claims, {"typ": "roundsman-evacuation+jwt", "kid": self.terminal})
-        return send(self.world, signed, chain.frames(self.frames[first - 1 : last]), EVACUATE)
+        return self.send(signed, self.frames[first - 1 : last], EVACUATE)
+
+    def send(self, signed: str, frames: Frames, to: str) -> httpx.Response:
+        """Posts frames under a proof, sealed if there is a sealer."""
+        if self.sealer is None:
+            return send(self.world, signed, chain.frames(frames), to)
+        sealed = [(n, hash_, self.sealer.seal(raw)) for n, hash_, raw in frames]
+        return send(self.world, signed, chain.frames(sealed), to, SEALED)
 
     def fetch(self, *numbers: int, incarnation: int | None = None) -> dict[str, Any]:
         """The stored outcomes of these numbers, with where the chain stands."""
