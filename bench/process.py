@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,33 +11,10 @@ from pathlib import Path
 
 import httpx
 
+from tools.process import UNHURRIED, free_port, tree
 from tools.serve import ARENAS, command
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def tree(root: int) -> set[int]:
-    """The process and all that came from it."""
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
-                children.setdefault(int(fields[1]), []).append(int(entry.name))
-    found: set[int] = set()
-    todo = [root]
-    while todo:
-        process = todo.pop()
-        if process not in found:
-            found.add(process)
-            todo += children.get(process, [])
-    return found
 
 
 def cpu(root: int) -> float:
@@ -75,7 +51,7 @@ def threads(root: int) -> int:
 def running(data: Path, database: str | None = None, *, processes: int = 1) -> Iterator[tuple[str, int]]:
     """A server over a data folder; gives its base URL and process id."""
     port = free_port()
-    environ = {"MALLOC_ARENA_MAX": ARENAS} | os.environ | {"ROUNDSMAN_DATA": str(data)}
+    environ = {"MALLOC_ARENA_MAX": ARENAS} | os.environ | UNHURRIED | {"ROUNDSMAN_DATA": str(data)}
     if database is not None:
         environ["ROUNDSMAN_DATABASE"] = database
     server = subprocess.Popen(command(port, processes=processes), env=environ)

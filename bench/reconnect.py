@@ -31,13 +31,14 @@ from backend.settings import Settings
 from backend.storage import tables
 from backend.storage.engine import Store
 from bench.load import Walker
-from bench.process import cpu, running, threads, tree
+from bench.process import cpu, running, threads
 from demo.facility import Facility, build
 from demo.seed import SEED, seed
 from headless.clock import SystemClock
 from headless.scribe import Scribe, Written
 from headless.wire import Wire
 from mobile_api.services import EXTENSION, Services
+from tools.process import tree
 from wsgi import create_app
 
 WITHIN = 1.0

@@ -22,11 +22,12 @@ import httpx
 
 from backend.identity import sessions, terminals
 from backend.identity.officers import Officer
+from backend.identity.tokens import Ticket
 from backend.kernel.ids import uuid7
 from backend.settings import Settings
 from backend.storage.door import Transaction
 from bench.listeners import Heard, Listeners, within
-from bench.process import cpu, free_port, memory, running, threads
+from bench.process import cpu, memory, running, threads
 from demo.facility import Facility, build
 from demo.seed import SECRET, SEED, seed
 from headless.chain import uuid7 as new_id
@@ -35,6 +36,7 @@ from headless.proof import Key, new_key
 from headless.scribe import Scribe
 from headless.wire import Wire
 from mobile_api.services import EXTENSION, Services
+from tools.process import free_port
 from tools.serve import command
 from wsgi import create_app
 
@@ -67,8 +69,11 @@ def enlist(services: Services, officers: Sequence[Officer], count: int) -> list[
     made = []
     for at, (terminal, key) in enumerate(zip(ids, keys, strict=True)):
         found = terminals.by_id(services.store, terminal)
-        session = sessions.start(services.door, found, officers[at % len(officers)], hours=12)
-        made.append((key, services.tokens.issue(session, found)))
+        officer = officers[at % len(officers)]
+        session = sessions.start(services.door, found, officer, hours=12)
+        ticket = Ticket(facility, session.session, 1, found.thumbprint)
+        token, _ = services.tokens.issue(ticket, officer.officer, session.started_at, session.expires_at)
+        made.append((key, token))
     return made
 
 

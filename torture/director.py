@@ -215,9 +215,9 @@ class Director:
         if server is None:
             return False
         self._stage.journal.note("pause", port=server.port)
-        server.signal(signal.SIGSTOP)
+        server.signal_all(signal.SIGSTOP)
         self._over.wait(self._chance.uniform(0.1, 0.8))
-        server.signal(signal.SIGCONT)
+        server.signal_all(signal.SIGCONT)
         return True
 
     def _server_clock(self) -> bool:

@@ -16,7 +16,6 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
 MEMORY = Path("/dev/shm")  # noqa: S108 - no secret of anybody lies there
 ROOM = 3 * 2**30
 
@@ -25,18 +24,6 @@ def working_folder() -> Path:
     """A fresh folder, in memory where it has room: what is killed here are processes, never the machine."""
     fast = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM
     return Path(tempfile.mkdtemp(prefix="roundsman-torture-", dir=MEMORY if fast else None))
-
-
-def environment(data: Path, database: str | None, **more: str) -> dict[str, str]:
-    """The environment of a server, or of a command beside it."""
-    usual = {"ROUNDSMAN_LOG_LEVEL": "ERROR", "ROUNDSMAN_SILENCE_SECONDS": "8", "ROUNDSMAN_DATA": str(data)}
-    made = os.environ | usual | more
-    if database is not None:
-        made["ROUNDSMAN_DATABASE"] = database
-    if made.pop("PYTHONDONTWRITEBYTECODE", None):
-        # Dozens of starts: where byte code is kept out of the tree, it is kept somewhere else, or each compiles anew.
-        made.setdefault("PYTHONPYCACHEPREFIX", str(Path(tempfile.gettempdir()) / "roundsman-bytecode"))
-    return made
 
 
 class Sqlite:

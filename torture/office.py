@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from torture.engines import ROOT, environment
+from tools.process import ROOT, environment
 from torture.journal import Journal
 
 

@@ -13,8 +13,9 @@ from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 from backend.settings import Settings
 from headless import Terminal
 from tests.browser.handheld import Handheld
-from tests.browser.small_facility import COLLEAGUE, PATROL, SECRET, Site, furnish
-from tests.support.server import environment, serving
+from tests.browser.small_facility import ADMIN, COLLEAGUE, PATROL, SECRET, Site, furnish
+from tests.support.server import serving
+from tools.process import environment
 
 ROOT = Path(__file__).parents[2]
 BUILT = ROOT / "terminal" / "dist"
@@ -103,3 +104,12 @@ def witness(site: Site, tmp_path: Path) -> Iterator[Callable[[], list[dict]]]:
             return terminal.rows()
 
         yield look
+
+
+@pytest.fixture
+def office(site: Site, tmp_path: Path) -> Iterator[Terminal]:
+    """The administrator at a terminal of his own."""
+    with Terminal(tmp_path / "office.db", site.url) as terminal:
+        terminal.enrol(site.code(), "office")
+        terminal.sign_in(ADMIN, SECRET)
+        yield terminal

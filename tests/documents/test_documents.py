@@ -11,9 +11,9 @@ from pathlib import Path
 import orjson
 import pytest
 
-from bench.process import free_port
 from tests.support.world import World
 from tools import exchange, transcript
+from tools.process import free_port
 from tools.vectors import make
 
 ROOT = Path(__file__).resolve().parent.parent.parent

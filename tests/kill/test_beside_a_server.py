@@ -17,8 +17,9 @@ from sync.writing.entrance import MOST_OF_ONE, PLACES
 from tests.support.crew import Hand, Site, at_work, opened, packed, site, together
 from tests.support.engines import ENGINES
 from tests.support.ledger import Ledger, check, check_settled
-from tests.support.server import SILENCE_SECONDS, Server, flask, serving
+from tests.support.server import Server, flask, serving
 from tests.support.world import FACILITY, SECRET
+from tools.process import SILENCE_SECONDS
 from tools.serve import OTHERS
 
 PUSH = "/v1/sync/push"

@@ -13,7 +13,7 @@ import demo.__main__
 from demo.facility import build
 from demo.seed import SEED
 from demo.telling import WIDTH, folded, width
-from tests.support.server import ROOT, environment
+from tools.process import ROOT, environment
 
 
 def test_a_shift_is_played_and_all_of_it_holds(tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ from sqlalchemy import inspect, text
 
 from backend.storage.engine import Store
 from tests.support.engines import ENGINES
-from tests.support.server import ROOT, environment
+from tools.process import ROOT, environment
 
 RACERS = 4
+KEYS = {"head.pem", "seal.pem", "token.key", "nonce.key", "factor.key"}
 RACES = {"sqlite": 20, "postgresql": 3}
 """On SQLite it takes some for two to meet: without the lock three of a hundred starts failed."""
 
@@ -33,7 +34,7 @@ def test_one_schema_and_one_set_of_keys(engine: str, tmp_path: Path, request: py
     )
     assert Counter(said.stdout.splitlines()) == {"open": RACERS * len(folders)}, said.stderr[-2000:]
     for folder, url in zip(folders, urls, strict=True):
-        assert {path.name for path in (folder / "keys").iterdir()} == {"head.pem", "token.key", "nonce.key"}
+        assert {path.name for path in (folder / "keys").iterdir()} == KEYS
         store = Store(url)
         with store.reading() as connection:
             assert connection.execute(text("SELECT count(*) FROM alembic_version")).scalar() == 1

@@ -27,8 +27,9 @@ from headless.scribe import Scribe
 from headless.wire import Wire
 from sync.writing.local import Act
 from tests.support.engines import Postgres
-from tests.support.server import SILENCE_SECONDS, Server
+from tests.support.server import Server
 from tests.support.world import SECRET, World, populate
+from tools.process import SILENCE_SECONDS, UNHURRIED
 from wsgi import create_app
 
 BEAT = 1.0
@@ -81,7 +82,7 @@ class Place:
 
 @contextlib.contextmanager
 def place(folder: Path, database: str | None = None, *, count: int = 1, streams: int = 500) -> Iterator[Place]:
-    environ = {"ROUNDSMAN_DATA": str(folder / "data"), "ROUNDSMAN_LOG_LEVEL": "ERROR"}
+    environ = {"ROUNDSMAN_DATA": str(folder / "data"), "ROUNDSMAN_LOG_LEVEL": "ERROR"} | UNHURRIED
     settings = Settings.read(environ | ({"ROUNDSMAN_DATABASE": database} if database else {}))
     clock = ManualClock(time.time_ns() // 1_000_000)
     world = World(create_app(settings, clock), clock, folder, settings)
@@ -139,7 +140,7 @@ def test_beats_keep_a_stream_alive_beyond_the_silence_that_cuts_others(here: Pla
         assert max(after - before for before, after in zip(times, times[1:], strict=False)) < 2.5 * BEAT
 
 
-def test_a_stream_ends_with_its_token(here: Place) -> None:
+def test_a_stream_ends_with_its_session(here: Place) -> None:
     """The session began an hour ago, less a moment."""
     now = time.time_ns() // 1_000_000
     here.world.clock.set(now - 12 * HOUR + 3_000)

@@ -1,0 +1,1 @@
+"""Servers that are killed, cut off, filled up and started again."""
