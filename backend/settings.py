@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from backend.kernel.ids import FACILITY
+
 _ORIGIN = re.compile(r"https?://[^/?#\s]+")
 
 
@@ -38,6 +40,24 @@ class Settings:
     """How many streams each process holds open; each has a thread of the HTTP server to itself."""
     heartbeat_seconds: int = 15
     """How often a stream says that it is there: at least twice before a silent connection would be cut."""
+    token_minutes: int = 10
+    """How long an access token is good; a refresh gets the next one, for as long as the session lasts."""
+    sign_ins: int = 30
+    """Sign-ins and refreshes of one terminal in a minute; 0: any number."""
+    enrolments: int = 30
+    """Enrolments from one address in a minute, four times as many from everywhere; 0: any number."""
+    requests: int = 1200
+    """Other requests of one session in a minute, pulls and pushes not counted; 0: any number."""
+    unlock_hours: int = 12
+    """How long after a sign-in an officer may unlock his rows on the device without the server."""
+    unlock_tries: int = 5
+    """How many wrong secrets destroy what they would unlock."""
+    unlock_idle_minutes: int = 5
+    """After how long without a touch the device locks itself."""
+    home_facility: str | None = None
+    """Whose administrators found other facilities; None: only the console does."""
+    certificate: Path | None = None
+    """The certificate chain that the HTTP server shows, so that its end and its authority can be told."""
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -66,7 +86,23 @@ class Settings:
             silence,
             _whole(environ, "STREAMS", 500, 1, 5000),
             _whole(environ, "HEARTBEAT_SECONDS", min(15, most), 1, min(30, most)),
+            _whole(environ, "TOKEN_MINUTES", 10, 1, 1440),
+            _whole(environ, "SIGN_INS", 30, 0, 10_000),
+            _whole(environ, "ENROLMENTS", 30, 0, 10_000),
+            _whole(environ, "REQUESTS", 1200, 0, 1_000_000),
+            _whole(environ, "UNLOCK_HOURS", 12, 1, 72),
+            _whole(environ, "UNLOCK_TRIES", 5, 1, 10),
+            _whole(environ, "UNLOCK_IDLE_MINUTES", 5, 1, 60),
+            _facility(environ),
+            Path(chain) if (chain := environ.get("ROUNDSMAN_CERTIFICATE")) else None,
         )
+
+
+def _facility(environ: Mapping[str, str]) -> str | None:
+    text = environ.get("ROUNDSMAN_HOME_FACILITY") or None
+    if text is not None and not FACILITY.fullmatch(text):
+        raise BadSetting("HOME_FACILITY", f"must be the id of a facility: {FACILITY.pattern}")
+    return text
 
 
 def _whole(environ: Mapping[str, str], name: str, usual: int, least: int, most: int) -> int:

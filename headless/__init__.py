@@ -6,6 +6,7 @@ from the protocol page, so that it also proves that page complete.
 
 from headless.clock import Clock, SystemClock
 from headless.errors import (
+    Alarmed,
     Broken,
     Busy,
     Frozen,
@@ -24,6 +25,7 @@ from headless.stream import Event
 from headless.terminal import Terminal
 
 __all__ = [
+    "Alarmed",
     "Broken",
     "Busy",
     "Clock",

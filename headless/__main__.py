@@ -5,6 +5,7 @@ Capturing works without signal; nothing is said to have been sent before the ser
 
 from __future__ import annotations
 
+import mimetypes
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,6 +68,14 @@ def enrol(context: click.Context, code: str, label: str, asset: str | None) -> N
         click.echo(f"已登记 enrolled at {identity.facility}: {identity.label}, terminal {identity.terminal}")
 
 
+@main.command()
+@click.pass_context
+def fingerprint(context: click.Context) -> None:
+    """Show the fingerprint of this terminal's key, which an administrator compares before he approves it."""
+    with _terminal(context) as terminal:
+        click.echo(terminal.fingerprint())
+
+
 @main.command("sign-in")
 @click.argument("number")
 @click.option("--secret", envvar="ROUNDSMAN_SECRET", prompt=True, hide_input=True)
@@ -75,7 +84,20 @@ def sign_in(context: click.Context, number: str, secret: str) -> None:
     """Sign the officer NUMBER in."""
     with _terminal(context) as terminal:
         session = terminal.sign_in(number, secret)
-        click.echo(f"已登录 signed in: {session.name} {session.number}, until {session.expires_at}")
+        click.echo(f"已登录 signed in: {session.name} {session.number}, until {session.refresh_expires_at}")
+        if session.must_change:
+            click.echo("请先修改密码 change the secret first: change-secret")
+
+
+@main.command("change-secret")
+@click.option("--old", prompt=True, hide_input=True)
+@click.option("--new", prompt=True, hide_input=True, confirmation_prompt=True)
+@click.pass_context
+def change_secret(context: click.Context, old: str, new: str) -> None:
+    """Change the secret of the officer signed in; his other sessions end."""
+    with _terminal(context) as terminal:
+        terminal.change_secret(old, new)
+        click.echo("已修改密码 secret changed")
 
 
 @main.command("sign-out")
@@ -129,6 +151,12 @@ def round_open(context: click.Context, ward_code: str, companions: tuple[str, ..
 @click.option("--medium", type=click.Choice(patrol.MEDIA), default="typed", show_default=True)
 @click.option("--counter", type=int, help="The tag's own count of readings.")
 @click.option("--note", help="Needed without a tag, and with the observation 'other'.")
+@click.option(
+    "--attach",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    help="A file that belongs to it.",
+)
 @click.pass_context
 def round_visit(
     context: click.Context,
@@ -140,6 +168,7 @@ def round_visit(
     medium: str,
     counter: int | None,
     note: str | None,
+    attach: tuple[Path, ...],
 ) -> None:
     """Record a visit to PLACE_CODE; in a cell, say what you saw: there are no defaults."""
     with _terminal(context) as terminal:
@@ -157,6 +186,7 @@ def round_visit(
             tag=None if tag is None else {"uid": tag, "medium": medium, "counter": counter},
             cell=cell,
             note=note,
+            attachments=[terminal.attach(each.read_bytes(), _type_of(each)) for each in attach],
         )
         click.echo(f"已记录 recorded: {place['doc']['name']}. {_backlog(terminal)}")
 
@@ -313,8 +343,27 @@ def status(context: click.Context) -> None:
             click.echo(f"disputes  {len(disputes)}; see: conflicts")
         if known["frozen"]:
             click.echo(f"FROZEN    {known['frozen'].get('code')}: nothing is pushed; see: renew")
+        if known["alarm"]:
+            click.echo(f"ALARM     {known['alarm']['why']}: the server's log is not what it was; see: alarm")
         if known["order"]:
             click.echo(f"ORDER     {known['order']}: see: evacuate")
+
+
+@main.command()
+@click.option("--dismiss", is_flag=True, help="Somebody has looked into it: go on, from the head that was taken.")
+@click.pass_context
+def alarm(context: click.Context, dismiss: bool) -> None:
+    """Show the two heads of the server that do not agree; nothing is sent or fetched while the alarm stands."""
+    with _terminal(context) as terminal:
+        found = terminal.store.alarm()
+        if found is None:
+            click.echo("no alarm")
+            return
+        told = "reported to the server" if found["reported"] else "NOT yet reported"
+        click.echo(f"{found['why']} ({told})\n  held  {found['held']}\n  shown {found['shown']}")
+        if dismiss:
+            terminal.dismiss_alarm()
+            click.echo("已解除 dismissed")
 
 
 @main.command()
@@ -369,6 +418,10 @@ def _place(terminal: Terminal, code: str) -> dict[str, Any]:
     if place is None:
         raise click.ClickException(f"no place {code} is held here; see: places")
     return place
+
+
+def _type_of(path: Path) -> str:
+    return mimetypes.guess_type(path.name)[0] or "application/octet-stream"
 
 
 def _cell(is_cell: bool, headcount: int | None, response: str | None, observation: str | None) -> patrol.Cell | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -13,11 +15,13 @@ import httpx
 from headless import proof
 from headless.backoff import Backoff, Chance, by_chance
 from headless.clock import Clock, SystemClock
-from headless.errors import Frozen, HeadlessError, NotEnrolled, NotSignedIn, Offline, Problem
+from headless.errors import Broken, Frozen, HeadlessError, NotEnrolled, NotSignedIn, Offline, Problem
 from headless.store import Identity, Session, Store
 from headless.wire import Wire
 
 T = TypeVar("T")
+REFRESH = "/v1/sessions/refresh"
+MARGIN = 60_000  # milliseconds before its end at which a token is renewed; of a short one, the last fifth
 
 
 class Core:
@@ -40,6 +44,8 @@ class Core:
         self._chance = chance
         self._wire: Wire | None = None
         self._wiring = threading.Lock()
+        self._refreshing = threading.Lock()
+        self._renewal: tuple[str, int] | None = None  # a token, and when to renew it, by the monotonic clock
 
     def close(self) -> None:
         """Close database and connections."""
@@ -82,11 +88,69 @@ class Core:
 
     def ask(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         """Any request of the protocol in the name of the officer signed in. Raises NotSignedIn, Frozen, Problem, …"""
-        key, token = self._key(), self._session().token
+        key = self._key()
         try:
-            return self.wire.ask(key, method, path, body, token)
+            return self._authorised(lambda token: self.wire.ask(key, method, path, body, token))
         except Problem as problem:
             raise self._refused(problem) from problem
+
+    def _authorised(self, step: Callable[[str], T]) -> T:
+        """Do a step with an access token. One that ends while it is done is renewed, and the step done again, once."""
+        token = self._token()
+        try:
+            return step(token)
+        except Problem as problem:
+            if problem.code != "session.expired" or not self._renewed(token):
+                raise
+        return step(self._session().token)
+
+    def _token(self) -> str:
+        """The access token, renewed shortly before its end; by the device's count of time, never by its clock."""
+        token = self._session().token
+        due = self._renewal is not None and self._renewal[0] == token and self.clock.monotonic() >= self._renewal[1]
+        if due:
+            try:
+                self._renewed(token)
+            except (Offline, Problem):
+                return token  # the request itself will tell
+        return self._session().token
+
+    def _renewed(self, token: str) -> bool:
+        """Whether there is another access token than this one now. The refresh token stands until its successor is stored.
+
+        Raises Problem, Offline, Broken; a session that is over is no problem but a no.
+        """
+        with self._refreshing:
+            session = self._session()
+            if session.token != token:
+                return True
+            if session.refresh_token is None:
+                return False
+            try:
+                told = self.wire.ask(self._key(), "POST", REFRESH, {"refresh_token": session.refresh_token})
+            except Problem as problem:
+                if problem.code not in ("session.expired", "session.missing"):
+                    raise
+                return False
+            self.store.renew_session(self._with_tokens(session, told))
+            return True
+
+    def _with_tokens(self, session: Session, told: dict[str, Any]) -> Session:
+        """The session with the tokens of an answer (protocol section 4). Raises Broken."""
+        try:
+            ends, time = (datetime.fromisoformat(told[name]) for name in ("expires_at", "time"))
+            lasts = max(0, int((ends - time).total_seconds() * 1000))
+            self._renewal = told["access_token"], self.clock.monotonic() + lasts - min(MARGIN, lasts // 5)
+            return replace(
+                session,
+                token=told["access_token"],
+                expires_at=told["expires_at"],
+                refresh_token=told["refresh_token"],
+                refresh_expires_at=told["refresh_expires_at"],
+                must_change=told["must_change"],
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise Broken(f"tokens: {error!r}") from error
 
     def insist(self, step: Callable[[], T], goes_on: Callable[[], bool] = lambda: True) -> T:
         """Do a step as soon as the server lets it be done, however long that takes (protocol section 13).
@@ -122,7 +186,3 @@ class Core:
         if session is None:
             raise NotSignedIn("nobody is signed in")
         return session
-
-    def _verified(self, jws: str) -> proof.Head:
-        identity = self.store.identity()
-        return proof.verify_head(jws, identity.server_key, identity.facility)

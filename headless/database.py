@@ -135,6 +135,27 @@ def keys(db: sqlite_utils.Database) -> None:
     db.execute("ALTER TABLE identity DROP COLUMN old_pem")
 
 
+@migrations()
+def refresh(db: sqlite_utils.Database) -> None:
+    """What gets a session its next access token, and whether its officer has to change his secret first."""
+    for column, type_ in (("refresh_token", str), ("refresh_expires_at", str), ("must_change", int)):
+        db.table("sessions").add_column(column, type_)
+
+
+@migrations()
+def luggage(db: sqlite_utils.Database) -> None:
+    """Files that operations name, on their way."""
+    columns: Columns = {"digest": str, "type": str, "size": int, "state": str, "upload": str, "problem": str}
+    db.table("luggage").create(columns, pk="digest", not_null={"type", "size", "state"})
+
+
+@migrations()
+def offers(db: sqlite_utils.Database) -> None:
+    """Heads that were shown, and await the proof that they continue those that were taken."""
+    columns: Columns = {name: type_ for name, type_ in _HEADS.items() if name != "id"}
+    db.table("offers").create(columns, pk="epoch")
+
+
 class Database:
     """One terminal's file, for any number of threads and processes."""
 

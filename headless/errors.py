@@ -55,6 +55,26 @@ class Broken(HeadlessError):
     """The server's answer breaks the protocol (bad signature, other outcome, no progress): nothing was stored."""
 
 
+class Contradiction(Broken):
+    """The server has shown two roots for one size of its log: `held` and `shown` are those heads."""
+
+    def __init__(self, held: Any, shown: Any) -> None:
+        super().__init__(f"head: two roots for size {shown.size} of epoch {shown.epoch}")
+        self.held, self.shown = held, shown
+
+
+class Alarmed(Broken):
+    """Two heads of the server do not agree: everything stops but capture, until `Terminal.dismiss_alarm`.
+
+    `alarm` is {"held", "shown", "why", "reported"}: the heads as they were signed, how it was found, and whether the
+    server has been told.
+    """
+
+    def __init__(self, alarm: dict[str, Any]) -> None:
+        super().__init__(f"the server's log is not what it was: {alarm['why']}")
+        self.alarm = alarm
+
+
 class Problem(HeadlessError):
     """A refusal by the server, from `application/problem+json` (RFC 9457, protocol section 11).
 

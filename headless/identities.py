@@ -1,4 +1,4 @@
-"""Who the terminal is and who is signed in at it; the newest heads. Part of the store."""
+"""Who the terminal is and who is signed in at it. Part of the store."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
-from headless.database import Database
-from headless.errors import Broken, NotEnrolled, Wiped
+from headless.errors import NotEnrolled, Wiped
+from headless.heads import Heads
 from headless.proof import Head, Jwk
 
 
@@ -37,7 +37,10 @@ class Identity:
 
 @dataclass(frozen=True)
 class Session:
-    """A sign-in. Operations go on naming it after its token has ended (protocol section 4)."""
+    """A sign-in. Operations go on naming it after its token has ended (protocol section 4).
+
+    `must_change`: the server lets its officer change his secret and nothing else.
+    """
 
     session: str
     officer: str
@@ -46,10 +49,13 @@ class Session:
     posts: list[str]
     token: str
     expires_at: str
+    refresh_token: str | None = None
+    refresh_expires_at: str | None = None
+    must_change: bool = False
 
 
-class Identities(Database):
-    """Identity, sessions and heads."""
+class Identities(Heads):
+    """Identity and sessions."""
 
     def begin_enrolment(
         self, code: str, server: str, label: str, new_key: Callable[[], str], asset: str | None = None
@@ -133,7 +139,7 @@ class Identities(Database):
     def open_session(self, session: Session) -> None:
         """Make it the current one. Rows that another officer pulled go: this one may not see them."""
         with self.transaction():
-            self._run("UPDATE sessions SET current = 0, token = NULL WHERE current = 1")
+            self._close_session()
             values = {**vars(session), "posts": orjson.dumps(session.posts).decode(), "current": 1}
             self._db.table("sessions").upsert(values, pk="session")
             row = self._one("SELECT reader FROM identity")
@@ -150,48 +156,28 @@ class Identities(Database):
             self._close_session()
 
     def _close_session(self) -> None:
-        self._run("UPDATE sessions SET current = 0, token = NULL WHERE current = 1")
+        self._run("UPDATE sessions SET current = 0, token = NULL, refresh_token = NULL WHERE current = 1")
+
+    def renew_session(self, session: Session) -> None:
+        """Keep the next tokens of a session, if it is still the current one."""
+        with self.transaction():
+            self._run(
+                "UPDATE sessions SET token = ?, expires_at = ?, refresh_token = ?, refresh_expires_at = ?, must_change = ?"
+                " WHERE session = ? AND current = 1",
+                session.token, session.expires_at, session.refresh_token, session.refresh_expires_at,
+                int(session.must_change), session.session,
+            )  # fmt: skip
 
     def session(self) -> Session | None:
         """The current session."""
         row = self._one(
-            "SELECT session, officer, number, name, posts, token, expires_at FROM sessions WHERE current = 1"
+            "SELECT session, officer, number, name, posts, token, expires_at, refresh_token, refresh_expires_at,"
+            " must_change FROM sessions WHERE current = 1"
         )
         if row is None:
             return None
-        row["posts"] = orjson.loads(row["posts"])
+        row["posts"], row["must_change"] = orjson.loads(row["posts"]), bool(row["must_change"])
         return Session(**row)
-
-    # Heads
-
-    def head(self) -> Head | None:
-        """The newest verified head."""
-        row = self._one("SELECT epoch, size, root, at, jws FROM heads ORDER BY epoch DESC LIMIT 1")
-        return None if row is None else Head(**row)
-
-    def witness(self) -> Head | None:
-        """The head to show with the next push: the newest, or one of an earlier epoch that was not shown yet."""
-        row = self._one("SELECT epoch, size, root, at, jws FROM heads ORDER BY shown, epoch LIMIT 1")
-        return None if row is None else Head(**row)
-
-    def keep_head(self, head: Head) -> None:
-        """Keep a verified head when it is newer. Raises Broken when it contradicts the one we hold."""
-        with self.transaction():
-            self._keep_head(head)
-
-    def _keep_head(self, head: Head) -> None:
-        """Of each epoch the newest one is kept: those of earlier epochs are witnesses of what they saw."""
-        row = self._one("SELECT epoch, size, root, at, jws FROM heads WHERE epoch = ?", head.epoch)
-        known = None if row is None else Head(**row)
-        if known is not None and known.size == head.size and known.root != head.root:
-            raise Broken(f"head: two roots for size {head.size} of epoch {head.epoch}")
-        if known is None or known.size < head.size:
-            self._db.table("heads").upsert({**vars(head), "shown": 0}, pk="epoch")
-
-    def _shown(self, shown: Head, epoch: int) -> None:
-        """A server in `epoch` has taken a push that showed this head; one of an earlier epoch is shown once."""
-        if shown.epoch < epoch:
-            self._run("UPDATE heads SET shown = 1 WHERE epoch = ? AND size = ?", shown.epoch, shown.size)
 
     # Files beside the database
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from headless import chain, proof
+from headless.carrying import Carrying
 from headless.errors import Broken, Frozen, Problem
 from headless.pushing import EVACUATE, Pushing
 from headless.store import Answer, Batch, Identity
@@ -30,7 +31,7 @@ class Evacuated:
     receipt: dict[str, Any] | None
 
 
-class Living(Pushing):
+class Living(Pushing, Carrying):
     """What happens once in a terminal's life, if at all. Each may be begun again at any line."""
 
     def push(
@@ -41,6 +42,7 @@ class Living(Pushing):
 
     def _recognised(self, step: Callable[[], T]) -> T:
         """Do a step; where the server does not know this key, and there were others, claim the incarnations again."""
+        self._calm()
         try:
             return step()
         except Problem as problem:
@@ -59,7 +61,7 @@ class Living(Pushing):
         again. Without a reason to renew nothing is asked. Raises Frozen when another copy of this terminal was
         quicker (`incarnation.taken`): that queue is kept, and the device enrols anew on another file.
         """
-        with self.store.lead.held():
+        with self._vigil(), self.store.lead.held():
             identity = self.store.identity()
             if identity.frozen is None:
                 return identity
@@ -117,7 +119,7 @@ class Living(Pushing):
     def _issued(self, told: dict[str, Any], identity: Identity, new: proof.Key) -> tuple[int, str, proof.Head]:
         try:
             incarnation, genesis, terminal = told["incarnation"], told["genesis"], told["terminal"]
-            head = proof.verify_head(told["head"], identity.server_key, identity.facility)
+            head = self._verified(told["head"])
         except (KeyError, TypeError) as error:
             raise Broken(f"incarnation: {error!r}") from error
         thumbprint = proof.thumbprint(new.jwk)
@@ -135,8 +137,9 @@ class Living(Pushing):
         Where the order is to keep, everything stays as it is: ask again later. Raises Problem (`evacuation.not_ordered`
         when the terminal is active), Frozen, Offline, Broken; the queue is kept until the order to wipe has come.
         """
-        with self.store.lead.held():
+        with self._vigil(), self.store.lead.held():
             learnt = [] if self.store.fact("order") == WIPE else self._hand_in(limit)
+            self.upload()
             if self.store.fact("order") != WIPE:
                 return Evacuated(learnt, None)
             self._report_wipe()

@@ -51,6 +51,7 @@ def visit(
     cell: Cell | None,
     note: str | None,
     observed_at: datetime | None = None,
+    attachments: Sequence[str] = (),
 ) -> str:
     """Record a visit: `cell` None at a checkpoint, `tag` None (with a note) when none was read. Returns its id."""
     record = uuid7()
@@ -61,6 +62,7 @@ def visit(
         {"round": round_id, "place": place, "tag": tag, "cell": cell, "note": note},
         after=_opened(terminal, round_id),
         observed_at=observed_at,
+        attachments=attachments,
     )
     return record
 

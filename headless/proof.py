@@ -34,6 +34,24 @@ class Head:
         return {"epoch": self.epoch, "size": self.size, "root": self.root}
 
 
+@dataclass(frozen=True)
+class HeadKey:
+    """A key of the server's that signs heads: those after `after` and up to `upto` (epoch, size); None: it still does."""
+
+    jwk: Jwk
+    after: tuple[int, int]
+    upto: tuple[int, int] | None
+
+    @property
+    def kid(self) -> str:
+        return thumbprint(self.jwk)
+
+    def signs(self, head: Head) -> bool:
+        """Whether a head is one of its own time."""
+        rank = (head.epoch, head.size)
+        return self.after < rank and (self.upto is None or rank <= self.upto)
+
+
 def new_key() -> str:
     """A fresh P-256 key as PKCS 8 PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
@@ -84,6 +102,31 @@ class Key:
 
     def _sign(self, payload: dict[str, Any], headers: dict[str, Any]) -> str:
         return jwt.encode(payload, self._key, algorithm="ES256", headers=headers)
+
+
+def kid(jws: str) -> str:
+    """Which key a JWS says that it is by. Raises Broken."""
+    try:
+        return str(jwt.get_unverified_header(jws)["kid"])
+    except (jwt.PyJWTError, KeyError) as error:
+        raise Broken(f"signature: {error!r}") from error
+
+
+def verify_statement(jws: str, old: Jwk, new: Jwk, facility: str) -> tuple[int, int]:
+    """Check that `old` hands over to `new` in a facility (protocol section 12). Returns epoch and size that it signed last.
+
+    Raises Broken.
+    """
+    try:
+        decoded = jwt.decode_complete(jws, jwt.PyJWK(old, "ES256"), algorithms=["ES256"])
+        header, said = decoded["header"], decoded["payload"]
+        right = said["jwk"] == new and said["facility"] == facility and header["kid"] == thumbprint(old)
+        last = int(said["epoch"]), int(said["size"])
+    except (jwt.PyJWTError, KeyError, TypeError, ValueError) as error:
+        raise Broken(f"keys: {error}") from error
+    if header.get("typ") != "roundsman-key-rotation+jwt" or not right:
+        raise Broken("keys: a statement for another purpose, key or facility")
+    return last
 
 
 def verify_head(jws: str, server_key: Jwk, facility: str) -> Head:

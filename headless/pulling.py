@@ -14,10 +14,10 @@ from typing import Any
 import orjson
 
 from headless.chain import b64u
-from headless.core import Core
 from headless.digests import SHOWN, bucket, by_bucket, total
 from headless.errors import Broken, Problem
 from headless.rows import Download
+from headless.vigilance import Vigilant
 
 MOST_ROWS = 500  # ids that /v1/sync/rows takes
 ROUNDS = 4  # how often a repair begins again because the partition has moved on meanwhile
@@ -54,7 +54,7 @@ class Repaired:
     removed: int = 0
 
 
-class Pulling(Core):
+class Pulling(Vigilant):
     """The rows of the officer's scope, and nothing else."""
 
     def pull(self, limit: int = 500, *, snapshots: bool = True) -> Pulled:
@@ -63,7 +63,7 @@ class Pulling(Core):
         Each partition's digest is checked when it is complete; what differs is repaired. Operations that wait are not
         touched. Raises NotSignedIn, Problem, Offline, Broken.
         """
-        with self.store.lead.held():
+        with self._vigil(), self.store.lead.held():
             pulled = Pulled()
             differ: set[str] = set()
             for download in self.store.downloads():
@@ -140,7 +140,8 @@ class Pulling(Core):
         file = Path(self.store.file(download.partition))
         with open(file, "ab+", opener=_private) as into:
             if into.seek(0, 2) < download.size:
-                self.wire.fetch(self._key(), f"{SNAPSHOTS}/{download.snapshot}", self._session().token, into)
+                path = f"{SNAPSHOTS}/{download.snapshot}"
+                self._authorised(lambda token: self.wire.fetch(self._key(), path, token, into))
             into.seek(0)
             told = b64u(file_digest(into, "sha256").digest())
         if told != download.sha256:
@@ -154,7 +155,7 @@ class Pulling(Core):
 
         Raises NotSignedIn, Problem, Offline, Broken.
         """
-        with self.store.lead.held():
+        with self._vigil(), self.store.lead.held():
             return self._repair(None, Repaired())
 
     def _repair(self, suspects: set[str] | None, done: Repaired) -> Repaired:

@@ -6,16 +6,16 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from headless import chain, proof
-from headless.core import Core
 from headless.errors import Broken, Frozen, Problem
 from headless.outbox import HELD, WAITING
 from headless.store import Answer, Batch, Identity
+from headless.vigilance import Vigilant
 
 PUSH, EVACUATE, OUTCOMES = "/v1/sync/push", "/v1/sync/evacuate", "/v1/sync/outcomes"
 _PURPOSES = {PUSH: "push", EVACUATE: "evacuation"}
 
 
-class Pushing(Core):
+class Pushing(Vigilant):
     """The way of an operation from the queue to its outcome."""
 
     _met = False
@@ -32,7 +32,7 @@ class Pushing(Core):
         server holds in custody is asked for. Raises Frozen (fork, or an older copy of this database: see `renew`),
         Problem, Offline, Broken; the queue stays as it is.
         """
-        with self.store.lead.held():
+        with self._vigil(), self.store.lead.held():
             learnt = self._ready()
             if urgent:
                 wanted = [queued.n for queued in self.store.queue(status=WAITING) if queued.op in set(urgent)]
@@ -173,7 +173,7 @@ class Pushing(Core):
                 missing=[(first, last) for first, last in told["missing"]],
                 safe_upto=told["safe_upto"],
                 outcomes=told["outcomes"],
-                head=proof.verify_head(told["head"], identity.server_key, identity.facility),
+                head=self._verified(told["head"]),
                 order=told.get("order"),
             )
             complete = all(outcome["n"] > 0 and outcome["status"] for outcome in answer.outcomes)

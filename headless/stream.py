@@ -36,16 +36,18 @@ class Event:
 class Listener:
     """One officer's stream at a time; remembers the server's heartbeat from one line to the next."""
 
-    def __init__(self, wire: Wire, key: Key, token: str) -> None:
+    def __init__(self, wire: Wire, key: Key, token: Callable[[], str]) -> None:
         self._wire, self._key, self._token = wire, key, token
         self.heartbeat: float = HEARTBEAT
+        self.token = ""
+        """The one that the present line was opened with."""
 
     def events(self) -> Iterator[Event]:
         """Events as they come, until the server ends the stream. Raises Problem, Broken, and Offline when it falls silent."""
         headers = {"Accept": "text/event-stream"}
         while True:
-            silence = self.heartbeat * SILENCE
-            with self._wire.opened(self._key, PATH, self._token, headers, silence) as response:
+            silence, self.token = self.heartbeat * SILENCE, self._token()
+            with self._wire.opened(self._key, PATH, self.token, headers, silence) as response:
                 for event in parsed(response.iter_lines()):
                     if event.name == "hello" and event.data.get("heartbeat", self.heartbeat) != self.heartbeat:
                         self.heartbeat = event.data["heartbeat"]
@@ -97,7 +99,9 @@ class Follows(Protocol):
 
     def _key(self) -> Key: ...
 
-    def _session(self) -> Any: ...
+    def _token(self) -> str: ...
+
+    def _renewed(self, token: str) -> bool: ...
 
     def push(self) -> Any: ...
 
@@ -116,7 +120,7 @@ class Follower:
         """See `Terminal.follow`."""
         heartbeat: float = HEARTBEAT
         while goes_on():
-            listener = Listener(self._terminal.wire, self._terminal._key(), self._terminal._session().token)
+            listener = Listener(self._terminal.wire, self._terminal._key(), self._terminal._token)
             listener.heartbeat = heartbeat
             try:
                 self._catch_up()
@@ -135,6 +139,8 @@ class Follower:
                 self._lost = True
                 self._backoff.wait()
             except Problem as problem:
+                if problem.code == "session.expired" and listener.token and self._terminal._renewed(listener.token):
+                    continue
                 if problem.status not in (429, 502, 503, 504):
                     raise
                 self._backoff.wait(problem.retry_after)

@@ -7,13 +7,16 @@ from typing import Any
 import orjson
 
 from headless.chain import canonical
+from headless.luggage import Luggage
 from headless.outbox import HELD, WAITING, Answer, Outbox
 from headless.proof import Head
 
-_TABLES = ("identity", "keys", "sessions", "queue", "past", "heads", "rows", "cursors", "downloads", "facts")
+_TABLES = (
+    "identity", "keys", "sessions", "queue", "past", "heads", "offers", "rows", "cursors", "downloads", "luggage", "facts",
+)  # fmt: skip
 
 
-class Successions(Outbox):
+class Successions(Outbox, Luggage):
     """New incarnations, new epochs, and the wipe."""
 
     def succeed(self, incarnation: int, genesis: str, head: Head) -> None:
@@ -122,6 +125,7 @@ class Successions(Outbox):
         if not self.fact("unscoured", False):
             return
         self.sweep()
+        self.burn()
         with self._lock:
             self._db.execute("VACUUM")
             with self.transaction():

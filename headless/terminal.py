@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import platform
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import Any
 
 from headless import chain, proof
@@ -64,6 +65,11 @@ class Terminal(Capturing, Living, Pulling):
         self.store.finish_enrolment(facility, terminal, incarnation, genesis, server_key, head)
         self._met = True
 
+    def fingerprint(self) -> str:
+        """What an administrator compares before he approves this terminal (protocol section 2). Raises NotEnrolled."""
+        key = proof.thumbprint(self._key().jwk)
+        return " ".join(key[at : at + 4] for at in range(0, 16, 4))
+
     def sign_in(self, number: str, secret: str) -> Session:
         """Sign an officer in (protocol section 4); rows that another officer pulled are removed here."""
         body = {"number": number, "secret": secret}
@@ -76,13 +82,22 @@ class Terminal(Capturing, Living, Pulling):
                 number=officer["number"],
                 name=officer["name"],
                 posts=officer["posts"],
-                token=answer["access_token"],
-                expires_at=answer["expires_at"],
+                token="",
+                expires_at="",
             )
         except (KeyError, TypeError) as error:
             raise Broken(f"sign-in: {error}") from error
+        session = self._with_tokens(session, answer)
         self.store.open_session(session)
         return session
+
+    def change_secret(self, old: str, new: str) -> None:
+        """Put another secret in place of the officer's own (protocol section 4); his other sessions end.
+
+        Raises NotSignedIn, Problem (`secret.wrong`, `secret.weak`), Offline.
+        """
+        self.ask("PUT", "/v1/officers/current/secret", {"old": old, "new": new})
+        self.store.renew_session(replace(self._session(), must_change=False))
 
     def sign_out(self) -> bool:
         """End the session here, whatever the network says. True when the server has ended it too.
@@ -104,11 +119,12 @@ class Terminal(Capturing, Living, Pulling):
     # All of it
 
     def sync(self) -> tuple[list[dict[str, Any]], Pulled | None]:
-        """Push, then pull when somebody is signed in (None when nobody is).
+        """Push, then send files, then pull when somebody is signed in (None when nobody is).
 
         A terminal that finds its chain ended asks for a new incarnation and pushes again; its officer has to sign in
         anew. One that has been revoked hands everything in, and wipes itself on the order. When the pull is the first
-        to hear of a new epoch, what that lacks is offered at once. Raises as `push`, `renew`, `evacuate` and `pull` do.
+        to hear of a new epoch, what that lacks is offered at once. At the end one proof is demanded, for all heads that were
+        shown (`prove`). Raises as `push`, `renew`, `evacuate`, `pull` and `prove` do.
         """
         try:
             try:
@@ -121,14 +137,29 @@ class Terminal(Capturing, Living, Pulling):
                 raise
             return self.evacuate().outcomes, None
 
+    def push(
+        self, limit: int = chain.MAX_BATCH, *, skip: Collection[int] = (), urgent: Collection[str] = ()
+    ) -> list[dict[str, Any]]:
+        """As `Living.push`; then the newest head shown has to be proved (`prove`)."""
+        learnt = Living.push(self, limit, skip=skip, urgent=urgent)
+        self.prove()
+        return learnt
+
+    def pull(self, limit: int = 500, *, snapshots: bool = True) -> Pulled:
+        """As `Pulling.pull`; then the newest head shown has to be proved (`prove`)."""
+        pulled = Pulling.pull(self, limit, snapshots=snapshots)
+        self.prove()
+        return pulled
+
     def _synced(self) -> tuple[list[dict[str, Any]], Pulled | None]:
-        learnt = self.push()
-        if self.store.session() is None:
-            return learnt, None
-        pulled = self.pull()
-        if not self.store.agreed():
-            learnt += self.push()
-            pulled.add(self.pull())
+        learnt, pulled = Living.push(self), None
+        self.upload()
+        if self.store.session() is not None:
+            pulled = Pulling.pull(self)
+            if not self.store.agreed():
+                learnt += Living.push(self)
+                pulled.add(Pulling.pull(self))
+        self.prove()
         return learnt, pulled
 
     def follow(self, on_event: Callable[[Event], None], goes_on: Callable[[], bool] = lambda: True) -> None:
@@ -194,5 +225,6 @@ class Terminal(Capturing, Living, Pulling):
             "unsupported": sorted(self.unsupported),
             "head": None if head is None else head.anchor() | {"at": head.at},
             "frozen": identity.frozen,
+            "alarm": self.store.alarm(),
             "order": self.store.fact("order"),
         }

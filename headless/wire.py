@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
@@ -52,6 +52,25 @@ class Wire:
             return response
 
         return self._patiently(send)
+
+    def tell(
+        self, key: Key, method: str, path: str, headers: Mapping[str, str], content: bytes | None
+    ) -> Mapping[str, str]:
+        """A request with a proof of the key whose answer is in its headers, which are returned (names in small letters).
+
+        A HEAD is answered without a body, so that a nonce is known by its header alone. Raises Problem, Offline.
+        """
+        kind = {} if content is None else {"Content-Type": "application/offset+octet-stream"}
+
+        def send() -> httpx.Response:
+            before = self._nonce
+            response = self._send(method, path, {**headers, **kind, **self._proven(key, method, path, None)}, content)
+            if response.status_code == 401 and self._nonce != before:
+                proven = self._proven(key, method, path, None)
+                response = self._send(method, path, {**headers, **kind, **proven}, content)
+            return response
+
+        return self._answered(send).headers
 
     def ask_open(self, path: str) -> dict[str, Any]:
         """A GET that is open to all. Raises Problem, Offline, Broken."""
@@ -119,11 +138,14 @@ class Wire:
         self._nonce = response.headers.get("DPoP-Nonce", self._nonce)
 
     def _patiently(self, send: Callable[[], httpx.Response]) -> dict[str, Any]:
+        return _content(self._answered(send))
+
+    def _answered(self, send: Callable[[], httpx.Response]) -> httpx.Response:
         backoff = Backoff(self._clock, self._chance)
         for left in range(TRIES - 1, -1, -1):
             response = send()
             if response.is_success:
-                return _content(response)
+                return response
             problem = _problem(response)
             wait = problem.retry_after
             if response.status_code not in (429, 503) or wait is None or wait > MAX_WAIT or left == 0:

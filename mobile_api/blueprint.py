@@ -20,17 +20,21 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 _OF_GUARD = {
     OPEN: {503},
-    KEY: {401, 403, 409, 503},
-    SESSION: {401, 403, 409, 503},
+    KEY: {401, 403, 409, 429, 503},
+    SESSION: {401, 403, 409, 429, 503},
     PUSH: {400, 401, 403, 409, 413, 415, 503},
 }
 _OF_BODY, _OF_QUERY = {400, 413, 415, 422}, {422}
 
 
 class StrictParser(FlaskParser):
-    """Reads a body as strictly as an operation: no key twice, no NUL, no lone surrogate ever gets further."""
+    """Reads a body as strictly as an operation: no key twice, no NUL, no lone surrogate ever gets further. Where nothing is
+    required there may be none.
+    """
 
     def load_json(self, req: Request, schema: Any) -> Any:  # noqa: ARG002 - the parser's form
+        if not req.mimetype and not req.content_length and not any(each.required for each in schema.fields.values()):
+            return {}
         if req.mimetype != JSON:
             raise UnsupportedMediaType
         try:

@@ -1,7 +1,7 @@
 """Who is asking. A route says what it wants by one decorator, which also says so in the OpenAPI document.
 
 ``open_to_all``: nobody is asked. ``by_key``: a terminal's key. ``signed_in(posts…)``: an officer in one of the posts,
-on his terminal. ``by_push_proof``: the push, whose body proves itself.
+on his terminal. ``by_push_proof``: the push, whose body proves itself. ``once=True``: the proof is good for one request.
 """
 
 from __future__ import annotations
@@ -13,9 +13,12 @@ from typing import Any, TypeVar, cast
 from flask import Flask, Response, g, request
 
 from backend.domain.posts import Post
-from backend.identity.proofs import Asked, check_dpop
+from backend.identity import rates, replays, terminals
+from backend.identity.proofs import Asked, Proven, check_dpop
+from backend.identity.rates import Limit, Subject
 from backend.identity.sessions import Session
 from backend.kernel.problems import Problem
+from backend.storage.scratch import scratch
 from mobile_api.services import Services, services
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -54,33 +57,81 @@ def by_push_proof(view: View) -> View:
 
 def by_key(view: View) -> View:
     """The caller proves a key; the view finds its thumbprint and JWK in ``proven_key()``."""
+    return _by_key(view, None)
 
+
+def by_key_once(view: View) -> View:
+    """The same, of an enrolled terminal, whose proofs for such requests are good once and counted."""
+    return _by_key(view, _of_a_terminal)
+
+
+def by_new_key_once(view: View) -> View:
+    """The same, of a key that may be anybody's; such requests are counted by address and in all."""
+    return _by_key(view, _of_anybody)
+
+
+def _by_key(view: View, then: Callable[[Proven], None] | None) -> View:
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         here = services()
         g.offers_nonce = True
-        asked, proof = Asked(request.method, request.base_url), request.headers.get("DPoP")
-        g.key = check_dpop(proof, asked, here.nonces, here.settings.public_origin)
+        asked, shown = Asked(request.method, request.base_url), request.headers.get("DPoP")
+        proof = check_dpop(shown, asked, here.nonces, here.settings.public_origin)
+        if then is not None:
+            then(proof)
+        g.key = proof.key, proof.jwk
         return view(*args, **kwargs)
 
     return _marked(cast(View, guarded), KEY, frozenset())
 
 
-def signed_in(*posts: Post) -> Callable[[View], View]:
-    """The caller is an officer in one of the posts (any, if none is named); the view finds him in ``session()``."""
+def _of_a_terminal(proof: Proven) -> None:
+    """Before anything is written for a key it is known whose it is: strangers cost a read."""
+    here = services()
+    terminal = terminals.by_thumbprint(here.store, proof.key)
+    _count({Subject(terminal.facility, f"asks/{terminal.terminal}"): here.settings.sign_ins})
+    replays.spend(here.store, proof, here.clock.now())
+
+
+def _of_anybody(proof: Proven) -> None:
+    here = services()
+    most = here.settings.enrolments
+    _count({Subject("", f"enrols/{request.remote_addr}"): most, Subject("", "enrols"): 4 * most})
+    replays.spend(here.store, proof, here.clock.now())
+
+
+def _count(subjects: dict[Subject, int]) -> None:
+    """Counts a request in each minute of its subjects. Raises Problem ``rate.limited``."""
+    here = services()
+    if any(subjects.values()):
+        with scratch(here.store) as connection:
+            for subject, most in subjects.items():
+                rates.take(connection, subject, Limit(most), here.clock.now())
+
+
+def signed_in(*posts: Post, once: bool = False, temporary: bool = False) -> Callable[[View], View]:
+    """The caller is an officer in one of the posts (any, if none is named); the view finds him in ``session()``.
+
+    ``once``: the proof is good for this one request. ``temporary``: he may be here before he has changed his secret.
+    """
     wanted = frozenset(posts)
 
     def decorate(view: View) -> View:
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
             g.offers_nonce = True
+            here = services()
             headers = request.headers
-            found = find_session(
-                services(), request.method, request.base_url, headers.get("DPoP"), headers.get("Authorization")
-            )
-            g.session = found
+            shown = headers.get("DPoP"), headers.get("Authorization")
+            found, proof = _found(here, request.method, request.base_url, *shown)
+            if found.must_change and not temporary:
+                raise Problem("secret.temporary")
             if wanted and not wanted & set(found.officer.posts):
                 raise Problem("role.forbidden")
+            here.throttle.take(found.session, here.clock.now())
+            if once:
+                replays.spend(here.store, proof, here.clock.now())
+            g.session = found
             return view(*args, **kwargs)
 
         return _marked(cast(View, guarded), SESSION, wanted)
@@ -89,13 +140,25 @@ def signed_in(*posts: Post) -> Callable[[View], View]:
 
 
 def find_session(here: Services, method: str, uri: str, proof: str | None, authorization: str | None) -> Session:
-    """The session that a request's headers ``DPoP`` and ``Authorization`` prove. Raises Problem as they are wrong."""
+    """The session that a request's headers ``DPoP`` and ``Authorization`` prove, of an officer who may work.
+
+    Raises Problem as they are wrong.
+    """
+    found, _ = _found(here, method, uri, proof, authorization)
+    if found.must_change:
+        raise Problem("secret.temporary")
+    return found
+
+
+def _found(
+    here: Services, method: str, uri: str, shown: str | None, authorization: str | None
+) -> tuple[Session, Proven]:
     token = authorization[len(_SCHEME) :] if authorization and authorization.startswith(_SCHEME) else None
-    key, _ = check_dpop(proof, Asked(method, uri, token), here.nonces, here.settings.public_origin)
+    proof = check_dpop(shown, Asked(method, uri, token), here.nonces, here.settings.public_origin)
     if token is None:
         raise Problem("session.missing")
     now = here.clock.now()
-    return here.sessions.present(here.tokens.read(token, now), key, now)
+    return here.sessions.present(here.tokens.read(token, now), proof.key, now), proof
 
 
 def session() -> Session:

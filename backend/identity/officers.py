@@ -1,26 +1,33 @@
-"""Officers and their secrets (Argon2id, RFC 9106)."""
+"""Officers, and how they prove themselves.
+
+Tries are counted before a secret is compared, by number and by terminal, whether or not the number exists: the answer,
+its time and what is written for it are the same, so that nothing is learnt of who is here. A right one gives its try back.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from argon2 import PasswordHasher
-from argon2.exceptions import VerificationError
 from sqlalchemy import Connection, bindparam, select, update
 
 from backend.audit.log import append
 from backend.domain.posts import Post
+from backend.identity import credentials, rates
+from backend.identity.rates import MINUTE, Limit, Subject
 from backend.kernel.problems import Problem
 from backend.storage import tables
 from backend.storage.door import Door, Transaction
 from backend.storage.engine import Store
+from backend.storage.scratch import scratch
 
-MOST_FAILURES = 5
+CONSOLE = "console"
+"""Who acts when it is nobody's session: the server's own console."""
 LOCK_MINUTES = 15
-_HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
-"""OWASP's Argon2id minimum: about 20 ms; the lock-out, not the cost, stops guessing a PIN on line."""
+OF_A_NUMBER = Limit(5, LOCK_MINUTES * MINUTE, "sign_in.locked")
+OF_A_TERMINAL = Limit(20, LOCK_MINUTES * MINUTE, "sign_in.locked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +46,10 @@ class Officer:
 
 @dataclass(frozen=True, slots=True)
 class NewOfficer:
-    """An officer to be added, with the places (wards) he is assigned to and his first secret."""
+    """An officer to be added, with the places (wards) he is assigned to and his first secret.
+
+    ``temporary``: the secret was made by somebody else, and must be changed before anything else.
+    """
 
     officer: str
     number: str
@@ -47,6 +57,7 @@ class NewOfficer:
     posts: tuple[Post, ...]
     secret: str
     places: tuple[str, ...] = ()
+    temporary: bool = False
 
 
 class UnknownOfficer(LookupError):
@@ -55,10 +66,10 @@ class UnknownOfficer(LookupError):
 
 _O = tables.officers.c
 _BY_NUMBER = select(tables.officers).where(_O.facility == bindparam("f"), _O.number == bindparam("number"))
-_COUNT = (
+_SECRET = (
     update(tables.officers)
     .where(_O.facility == bindparam("f"), _O.officer == bindparam("o"))
-    .values(failures=bindparam("new_failures"), locked_until=bindparam("new_until"))
+    .values(secret=bindparam("new_secret"), temporary=bindparam("new_temporary"))
 )
 
 
@@ -66,24 +77,45 @@ def of_row(row: Any) -> Officer:
     return Officer(row.facility, row.officer, row.number, row.name, tuple(row.posts.split()))
 
 
-def add(door: Door, facility: str, officers: Sequence[NewOfficer], hasher: PasswordHasher = _HASHER) -> None:
-    """Adds officers with their assignments. ``hasher``: tests give a cheaper one. Raises Refused for a taken number."""
-    hashed = [hasher.hash(officer.secret) for officer in officers]
+def add(
+    door: Door,
+    facility: str,
+    officers: Sequence[NewOfficer],
+    hasher: PasswordHasher | None = None,
+    first: Callable[[Transaction], None] | None = None,
+    by: str = CONSOLE,
+) -> None:
+    """Adds officers with their assignments. ``hasher``: tests give a cheaper one. Raises Refused for a taken number.
+
+    ``first``: is called before anything is written, under the facility's lock; what it raises stops it all. ``by``: an
+    officer's id, or ``console``.
+    """
+    hashed = [(hasher or credentials.HASHER).hash(officer.secret) for officer in officers]
 
     def work(transaction: Transaction) -> None:
-        rows = [_row(facility, officer, secret) for officer, secret in zip(officers, hashed, strict=True)]
-        transaction.insert(tables.officers, rows)
-        given = [
-            {"facility": facility, "officer": o.officer, "place": place, "since": transaction.now, "until": None}
-            for o in officers
-            for place in o.places
-        ]
-        transaction.insert(tables.assignments, given)
-        for officer in officers:
-            facts = {"officer": officer.officer, "posts": list(officer.posts), "places": list(officer.places)}
-            append(transaction, "officer.added", facts)
+        if first is not None:
+            first(transaction)
+        enter(transaction, officers, hashed, by)
 
     door.write(facility, work)
+
+
+def enter(transaction: Transaction, officers: Sequence[NewOfficer], hashed: Sequence[str], by: str) -> None:
+    """Writes officers down, whose secrets are hashed already."""
+    facility, now = transaction.facility, transaction.now
+    rows = [_row(facility, officer, secret) for officer, secret in zip(officers, hashed, strict=True)]
+    transaction.insert(tables.officers, rows)
+    given = [
+        {"facility": facility, "officer": o.officer, "place": place, "since": now, "until": None}
+        for o in officers
+        for place in o.places
+    ]
+    transaction.insert(tables.assignments, given)
+    posted = [{name: row[name] for name in ("facility", "officer", "posts")} for row in rows]
+    transaction.insert(tables.postings, [row | {"since": now} for row in posted])
+    for officer in officers:
+        facts = {"officer": officer.officer, "posts": list(officer.posts), "places": list(officer.places), "by": by}
+        append(transaction, "officer.added", facts)
 
 
 def by_number(store: Store, facility: str, number: str) -> str:
@@ -112,52 +144,117 @@ def _row(facility: str, officer: NewOfficer, secret: str) -> dict[str, Any]:
         "active": True,
         "failures": 0,
         "locked_until": 0,
+        "temporary": officer.temporary,
     }
 
 
-_NOBODY = _HASHER.hash("nobody has this secret")
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An officer who has proved himself. ``temporary``: by a secret that was set by somebody else; ``fresh``: that secret
+    hashed with the present parameters, where it was not."""
+
+    officer: Officer
+    temporary: bool
+    fresh: str | None = None
 
 
-def authenticate(door: Door, store: Store, facility: str, number: str, secret: str) -> Officer:
-    """The officer of that number and secret.
+def authenticate(door: Door, facility: str, terminal: str, number: str, secret: str) -> Known:
+    """The officer of that number and secret, at a terminal of the facility.
 
     Raises Problem ``session.refused`` (the same, and after the same time, for a wrong number and a wrong secret) or
-    ``sign_in.locked`` after five failures.
+    ``sign_in.locked`` after five wrong ones for a number, or twenty at a terminal, in a quarter of an hour.
     """
-    with store.reading() as connection:
+    with door.store.reading() as connection:
         row = connection.execute(_BY_NUMBER, {"f": facility, "number": number}).one_or_none()
-    now = door.clock.now()
-    if row is not None and row.locked_until > now:
-        raise Problem("sign_in.locked", retry_after=(row.locked_until - now) // 1000 + 1)
-    right = _matches(_NOBODY if row is None else row.secret, secret)
-    if row is None or not row.active:
+    _try(door, facility, number, terminal)
+    hashed = row.secret if row is not None and row.active else None
+    if not credentials.matches(hashed, secret) or row is None:
+        _refused(door, facility, None if row is None else row.officer, terminal)
         raise Problem("session.refused")
-    if not right:
-        _failed(door, facility, row.officer)
-        raise Problem("session.refused")
-    return of_row(row)
+    fresh = credentials.HASHER.hash(secret) if credentials.outdated(row.secret) else None
+    return Known(of_row(row), row.temporary, fresh)
 
 
-def _matches(hashed: str, secret: str) -> bool:
+def _subjects(facility: str, number: str, terminal: str) -> tuple[Subject, Subject]:
+    return Subject.typed(facility, "number", number), Subject(facility, f"terminal/{terminal}")
+
+
+def _try(door: Door, facility: str, number: str, terminal: str) -> None:
+    by_number, by_terminal = _subjects(facility, number, terminal)
+    with scratch(door.store) as connection:
+        now = door.clock.now()
+        rates.take(connection, by_number, OF_A_NUMBER, now)
+        rates.take(connection, by_terminal, OF_A_TERMINAL, now)
+
+
+def _refused(door: Door, facility: str, officer: str | None, terminal: str) -> None:
+    facts = {"officer": officer, "terminal": terminal}
+    door.write(facility, lambda transaction: append(transaction, "sign_in.refused", facts))
+
+
+def proved(transaction: Transaction, known: Known, terminal: str) -> None:
+    """After a right secret: its try is given back, wrong ones are forgotten, the secret is hashed anew if it was due."""
+    officer = known.officer
+    by_number, by_terminal = _subjects(officer.facility, officer.number, terminal)
+    rates.forgive(transaction.connection, by_number)
+    rates.give_back(transaction.connection, by_terminal)
+    if known.fresh is not None:
+        _set(transaction, officer.officer, known.fresh, temporary=known.temporary)
+
+
+def change_secret(door: Door, officer: Officer, at: tuple[str, str], old: str, new: str) -> None:
+    """An officer puts a secret of his own in place of the old one; his other sessions end.
+
+    ``at``: his terminal and session. Raises Problem ``secret.wrong``, ``secret.weak``, ``sign_in.locked``.
+    """
+    terminal, session = at
     try:
-        return _HASHER.verify(hashed, secret)
-    except VerificationError:
-        return False
+        known = authenticate(door, officer.facility, terminal, officer.number, old)
+    except Problem as problem:
+        raise Problem("secret.wrong", "old") if problem.code == "session.refused" else problem from None
+    if new == old:
+        raise Problem("secret.weak", "new")
+    credentials.check_strength(new, officer.number)
+    hashed = credentials.HASHER.hash(new)
 
-
-def _failed(door: Door, facility: str, officer: str) -> None:
     def work(transaction: Transaction) -> None:
-        key = {"f": facility, "o": officer}
-        held = select(_O.failures).where(_O.facility == facility, _O.officer == officer)
-        failures = transaction.connection.execute(held).scalar_one() + 1
-        locks = failures >= MOST_FAILURES
-        until = transaction.now + LOCK_MINUTES * 60_000 if locks else 0
-        transaction.execute(_COUNT, key | {"new_failures": 0 if locks else failures, "new_until": until})
-        append(transaction, "sign_in.refused", {"officer": officer, "failures": failures})
+        proved(transaction, replace(known, fresh=None), terminal)
+        _set(transaction, officer.officer, hashed, temporary=False)
+        _end_sessions(transaction, officer.officer, but=session)
+        append(transaction, "secret.changed", {"officer": officer.officer, "session": session})
+
+    door.write(officer.facility, work)
+
+
+def reset_secret(door: Door, facility: str, officer: str, by: str) -> str:
+    """A temporary secret in place of an officer's own, told once; all his sessions end. ``by``: an officer, or console.
+
+    Raises UnknownOfficer, for one who is revoked too.
+    """
+    secret = credentials.temporary()
+    hashed = credentials.HASHER.hash(secret)
+
+    def work(transaction: Transaction) -> None:
+        his = select(_O.number).where(_O.facility == facility, _O.officer == officer, _O.active)
+        number = transaction.connection.execute(his).scalar_one_or_none()
+        if number is None:
+            raise UnknownOfficer(officer)
+        _set(transaction, officer, hashed, temporary=True)
+        rates.forgive(transaction.connection, Subject.typed(facility, "number", number))
+        _end_sessions(transaction, officer)
+        append(transaction, "secret.reset", {"officer": officer, "by": by})
 
     door.write(facility, work)
+    return secret
 
 
-def forgive(transaction: Transaction, officer: str) -> None:
-    """Forgets failures, after a right secret."""
-    transaction.execute(_COUNT, {"f": transaction.facility, "o": officer, "new_failures": 0, "new_until": 0})
+def _set(transaction: Transaction, officer: str, hashed: str, *, temporary: bool) -> None:
+    key = {"f": transaction.facility, "o": officer}
+    transaction.execute(_SECRET, key | {"new_secret": hashed, "new_temporary": temporary})
+
+
+def _end_sessions(transaction: Transaction, officer: str, but: str = "") -> None:
+    sessions = tables.sessions.c
+    his = (sessions.facility == transaction.facility, sessions.officer == officer, sessions.session != but)
+    open_ones = (*his, sessions.ended_at.is_(None), sessions.expires_at > transaction.now)
+    transaction.execute(update(tables.sessions).where(*open_ones).values(ended_at=transaction.now))

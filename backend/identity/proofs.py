@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -23,6 +24,7 @@ PUSH = "roundsman-push+jwt"
 EVACUATION = "roundsman-evacuation+jwt"
 _KEY = "roundsman-key+jwt"
 _LONGEST = 4096
+_LONGEST_JTI = 128
 
 
 class Nonces:
@@ -54,8 +56,16 @@ class Asked:
     token: str | None = None
 
 
-def check_dpop(proof: str | None, asked: Asked, nonces: Nonces, origin: str | None) -> tuple[str, dict[str, str]]:
-    """Thumbprint and JWK of the key that made a DPoP proof.
+class Proven(NamedTuple):
+    """The key that made a DPoP proof, by thumbprint and as JWK, and the proof's own name."""
+
+    key: str
+    jwk: dict[str, str]
+    jti: str
+
+
+def check_dpop(proof: str | None, asked: Asked, nonces: Nonces, origin: str | None) -> Proven:
+    """Who made a DPoP proof (RFC 9449 §4.3, but for the clock).
 
     ``origin``: when configured, the URI in the proof must begin with it; else only its path is compared, since a
     proxy may have changed the rest. Raises Problem ``proof.missing``, ``proof.invalid``, ``proof.nonce_required``.
@@ -72,12 +82,14 @@ def check_dpop(proof: str | None, asked: Asked, nonces: Nonces, origin: str | No
             raise ValueError("made for another request")
         if asked.token is not None and claims["ath"] != b64(sha256(asked.token.encode())):
             raise ValueError("made for another token")
-        nonce = claims.get("nonce")
+        nonce, jti = claims.get("nonce"), _word(claims["jti"])
+        if not 0 < len(jti) <= _LONGEST_JTI:
+            raise ValueError("without a name of its own")
     except (ValueError, KeyError, TypeError, AttributeError):
         raise Problem("proof.invalid", "DPoP") from None
     if not nonces.good(nonce):
         raise Problem("proof.nonce_required", "DPoP")
-    return thumbprint(jwk), jwk
+    return Proven(thumbprint(jwk), jwk, jti)
 
 
 def _same_place(claimed: str, actual: str, origin: str | None) -> bool:

@@ -1,4 +1,8 @@
-"""An officer on a terminal: sign-in, access tokens bound to the terminal's key, and the end of it."""
+"""An officer on a terminal: sign-in, refresh, and the end of it.
+
+A refresh token names its session's generation. Shown a second time by the same key it gets the same successor, since an
+answer may be lost; an older one has been copied, and the session ends for whoever holds it (RFC 9700 §4.14.2).
+"""
 
 from __future__ import annotations
 
@@ -6,26 +10,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import jwt
 from sqlalchemy import Connection, bindparam, select, update
 
 from backend.audit.log import append
 from backend.identity import officers
-from backend.identity.officers import Officer
-from backend.identity.terminals import ACTIVE, FROZEN, Terminal, ended
+from backend.identity.officers import Known, Officer
+from backend.identity.terminals import FROZEN, Terminal, barred, ended
+from backend.identity.tokens import Ticket
 from backend.kernel.ids import uuid7
 from backend.kernel.problems import Problem
 from backend.storage import tables
-from backend.storage.door import Door, Transaction
+from backend.storage.door import Door, Transaction, UnknownFacility
 from backend.storage.engine import Store
-
-_ALGORITHM = "HS256"
-_MOST_REMEMBERED = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """``started_at``, ``expires_at``, ``ended_at``, ``revoked_at`` (of its officer) in milliseconds."""
+    """``started_at``, ``expires_at``, ``ended_at``, ``revoked_at`` (of its officer) in milliseconds.
+
+    ``must_change``: its officer must change his secret before anything else. ``posted_at``: when his posts were changed
+    last; 0: never.
+    """
 
     session: str
     officer: Officer
@@ -34,33 +39,50 @@ class Session:
     expires_at: int
     ended_at: int | None
     revoked_at: int | None = None
+    must_change: bool = False
+    posted_at: int = 0
 
 
 _S, _O, _T = tables.sessions.c, tables.officers.c, tables.terminals.c
 _JOINED = (
     select(
-        _S.session, _S.terminal, _S.started_at, _S.expires_at, _S.ended_at,
-        _O.facility, _O.officer, _O.number, _O.name, _O.posts, _O.active, _O.revoked_at,
+        _S.session, _S.terminal, _S.started_at, _S.expires_at, _S.ended_at, _S.generation,
+        _O.facility, _O.officer, _O.number, _O.name, _O.posts, _O.active, _O.revoked_at, _O.temporary, _O.posted_at,
         _T.state, _T.incarnation, _T.thumbprint,
     )
     .join(tables.officers, (_O.facility == _S.facility) & (_O.officer == _S.officer))
     .join(tables.terminals, (_T.facility == _S.facility) & (_T.terminal == _S.terminal))
 )  # fmt: skip
 _ONE = _JOINED.where(_S.facility == bindparam("f"), _S.session == bindparam("s"))
+_THIS = update(tables.sessions).where(_S.facility == bindparam("f"), _S.session == bindparam("s"))
+_END = _THIS.values(ended_at=bindparam("now"))
+_ADVANCE = _THIS.values(generation=bindparam("new_generation"))
 
 
 def _session(row: Any) -> Session:
     return Session(
-        row.session, officers.of_row(row), row.terminal, row.started_at, row.expires_at, row.ended_at, row.revoked_at
+        row.session, officers.of_row(row), row.terminal,
+        row.started_at, row.expires_at, row.ended_at, row.revoked_at, bool(row.temporary), row.posted_at,
     )  # fmt: skip
 
 
+def sign_in(door: Door, terminal: Terminal, known: Known, hours: int) -> Session:
+    """Opens a session for an officer who has proved himself by his secret."""
+    return _start(door, terminal, known.officer, hours, known)
+
+
 def start(door: Door, terminal: Terminal, officer: Officer, hours: int) -> Session:
-    """Opens a session for an officer who has proved himself."""
+    """Opens a session for an officer who is known otherwise."""
+    return _start(door, terminal, officer, hours, None)
+
+
+def _start(door: Door, terminal: Terminal, officer: Officer, hours: int, known: Known | None) -> Session:
+    must_change = known is not None and known.temporary
 
     def work(transaction: Transaction) -> Session:
         now = transaction.now
-        made = Session(uuid7(now), officer, terminal.terminal, now, now + hours * 3_600_000, None)
+        expires = now + hours * 3_600_000
+        made = Session(uuid7(now), officer, terminal.terminal, now, expires, None, must_change=must_change)
         row = {
             "facility": officer.facility,
             "session": made.session,
@@ -71,7 +93,8 @@ def start(door: Door, terminal: Terminal, officer: Officer, hours: int) -> Sessi
             "ended_at": None,
         }
         transaction.insert(tables.sessions, [row])
-        officers.forgive(transaction, officer.officer)
+        if known is not None:
+            officers.proved(transaction, known, terminal.terminal)
         facts = {"officer": officer.officer, "terminal": made.terminal, "session": made.session}
         append(transaction, "session.started", facts)
         return made
@@ -86,49 +109,69 @@ def end(door: Door, session: Session) -> None:
         row = {"f": session.officer.facility, "s": session.session}
         ended = transaction.connection.execute(_ONE, row).one().ended_at
         if ended is None:
-            open_one = update(tables.sessions).where(_S.facility == bindparam("f"), _S.session == bindparam("s"))
-            transaction.execute(open_one.values(ended_at=transaction.now), row)
+            transaction.execute(_END, row | {"now": transaction.now})
             append(transaction, "session.ended", {"session": session.session})
 
     door.write(session.officer.facility, work)
 
 
-class Tokens:
-    """Access tokens: JWT (RFC 7519) by the server for itself, bound to a key by ``cnf.jkt`` (RFC 9449 §6)."""
+def refresh(door: Door, ticket: Ticket, key: str) -> tuple[Session, int]:
+    """The session of a refresh token and the generation that follows it, for the terminal's present key.
 
-    def __init__(self, secret: bytes) -> None:
-        self._secret = secret
-        self._read: dict[str, dict[str, Any]] = {}
+    While the server is behind, and writes nothing, the generation stays: who reads goes on reading. Raises Problem
+    ``session.missing``, ``session.expired``, ``incarnation.frozen``, and those of ``terminals.barred``.
+    """
 
-    def issue(self, session: Session, terminal: Terminal) -> str:
-        claims = {
-            "fac": session.officer.facility,
-            "sid": session.session,
-            "sub": session.officer.officer,
-            "exp": session.expires_at // 1000,
-            "cnf": {"jkt": terminal.thumbprint},
-        }
-        return jwt.encode(claims, self._secret, algorithm=_ALGORITHM)
+    def work(transaction: Transaction) -> tuple[Session, int] | None:
+        row = transaction.connection.execute(_ONE, {"f": ticket.facility, "s": ticket.session}).one_or_none()
+        session = _alive(row, ticket.key, key, transaction.now)
+        assert row is not None
+        this = {"f": ticket.facility, "s": ticket.session}
+        if ticket.generation < row.generation - 1:
+            transaction.execute(_END, this | {"now": transaction.now})
+            append(transaction, "session.reused", {"session": ticket.session, "generation": ticket.generation})
+            return None
+        following = ticket.generation + 1
+        if following != row.generation:
+            transaction.execute(_ADVANCE, this | {"new_generation": following})
+            append(transaction, "session.refreshed", {"session": ticket.session, "generation": following})
+        return session, following
 
-    def read(self, token: str, now: int) -> dict[str, Any]:
-        """The claims. Raises Problem ``session.missing`` (not ours) or ``session.expired``."""
-        claims = self._read.get(token) or self._verify(token)
-        if claims["exp"] * 1000 <= now:
-            raise Problem("session.expired")
-        return claims
+    try:
+        found = door.write(ticket.facility, work)
+    except UnknownFacility:
+        raise Problem("session.missing") from None
+    except Problem as problem:
+        if problem.code != "server.behind":
+            raise
+        found = _unchanged(door, ticket, key)
+    if found is None:
+        raise Problem("session.expired")
+    return found
 
-    def _verify(self, token: str) -> dict[str, Any]:
-        """The claims of a token that is ours, remembered: the same signature is right each time."""
-        try:
-            required = ["fac", "sid", "sub", "exp", "cnf"]
-            options: Any = {"require": required, "verify_exp": False}
-            claims: dict[str, Any] = jwt.decode(token, self._secret, algorithms=[_ALGORITHM], options=options)
-        except jwt.PyJWTError:
-            raise Problem("session.missing") from None
-        if len(self._read) >= _MOST_REMEMBERED:
-            self._read.clear()
-        self._read[token] = claims
-        return claims
+
+def _unchanged(door: Door, ticket: Ticket, key: str) -> tuple[Session, int] | None:
+    with door.store.reading() as connection:
+        row = connection.execute(_ONE, {"f": ticket.facility, "s": ticket.session}).one_or_none()
+    session = _alive(row, ticket.key, key, door.clock.now())
+    assert row is not None
+    return None if ticket.generation < row.generation - 1 else (session, ticket.generation)
+
+
+def _alive(row: Any, bound: object, key: str, now: int) -> Session:
+    """The session of a row, if it lives and is asked for by the key that its token is bound to and its terminal holds.
+
+    Raises Problem ``session.missing``, ``session.expired``, ``incarnation.frozen``, and those of ``terminals.barred``.
+    """
+    if bound != key or row is None or not row.active:
+        raise Problem("session.missing")
+    if (problem := barred(row.state)) is not None:
+        raise problem
+    if row.state == FROZEN or row.thumbprint != key:
+        raise ended(row.state, row.incarnation)
+    if row.ended_at is not None or row.expires_at <= now:
+        raise Problem("session.expired")
+    return _session(row)
 
 
 class Sessions:
@@ -145,21 +188,11 @@ class Sessions:
     def present(self, claims: dict[str, Any], key: str, now: int) -> Session:
         """The session that a token speaks of, if it is alive and the proof was made by its terminal's present key.
 
-        Raises Problem ``session.missing``, ``session.expired``, ``terminal.revoked``, ``incarnation.frozen``.
+        Raises Problem ``session.missing``, ``session.expired``, ``incarnation.frozen``, and those of ``terminals.barred``.
         """
-        if claims["cnf"].get("jkt") != key:
-            raise Problem("session.missing")
         with self._store.reading() as connection:
             row = self._one.first(connection, {"f": claims["fac"], "s": claims["sid"]})
-        if row is None or not row.active:
-            raise Problem("session.missing")
-        if row.state not in (ACTIVE, FROZEN):
-            raise Problem("terminal.revoked")
-        if row.state == FROZEN or row.thumbprint != key:
-            raise ended(row.state, row.incarnation)
-        if row.ended_at is not None or row.expires_at <= now:
-            raise Problem("session.expired")
-        return _session(row)
+        return _alive(row, claims["cnf"].get("jkt"), key, now)
 
     def lost(self, connection: Connection, facility: str, named: Mapping[str, tuple[str, str]]) -> dict[str, Session]:
         """Sessions (id → officer, terminal) that a restore has lost, as far as their officers exist: without times."""
@@ -167,10 +200,13 @@ class Sessions:
         rows = self._officers.all(connection, {"f": facility, "ids": ids})
         known = {row.officer: row for row in rows}
         return {
-            session: Session(session, officers.of_row(known[officer]), terminal, 0, 0, None, known[officer].revoked_at)
+            session: Session(
+                session, officers.of_row(known[officer]), terminal, 0, 0, None, known[officer].revoked_at,
+                posted_at=known[officer].posted_at,
+            )
             for session, (officer, terminal) in named.items()
             if officer in known
-        }
+        }  # fmt: skip
 
     def several(self, connection: Connection, facility: str, sessions: list[str]) -> dict[str, Session]:
         """Sessions by id; those that do not exist are left out."""

@@ -36,7 +36,9 @@ class Tree:
 
 @dataclass(slots=True)
 class Transaction:
-    """One write in progress, under the facility's lock. ``held``: how many operations are in custody."""
+    """One write in progress, under the facility's lock. ``held``: how many operations are in custody; ``key``: the
+    thumbprint of the key that is to sign its head, empty where the sealer takes its newest.
+    """
 
     connection: Connection
     store: Store
@@ -45,6 +47,7 @@ class Transaction:
     seq: int
     held: int
     tree: Tree
+    key: str
     leaves: list[bytes] = field(default_factory=list)
     wrote: bool = False
 
@@ -72,10 +75,10 @@ class Transaction:
 
 
 class Sealer(Protocol):
-    """Closes the log at the end of a transaction: extends ``tree`` by ``leaves`` and signs the new head."""
+    """Closes the log at the end of a transaction: extends ``tree`` by ``leaves`` and signs the new head with ``key``."""
 
     def seal(self, transaction: Transaction) -> bytes:
-        """Updates ``transaction.tree``; returns the new root."""
+        """Updates ``transaction.tree`` and ``key``, keeps the nodes that were completed; returns the new root."""
         ...
 
 
@@ -99,7 +102,7 @@ _STATE = select(tables.facilities).where(tables.facilities.c.facility == bindpar
 _SAVE = (
     update(tables.facilities)
     .where(tables.facilities.c.facility == bindparam("f"))
-    .values({name: bindparam(f"new_{name}") for name in ("epoch", "seq", "size", "peaks", "head", "held")})
+    .values({name: bindparam(f"new_{name}") for name in ("epoch", "seq", "size", "peaks", "head", "held", "key")})
 )
 
 
@@ -166,7 +169,7 @@ class Door:
         packed = row.peaks
         peaks = [packed[at : at + HASH_BYTES] for at in range(0, len(packed), HASH_BYTES)]
         tree = Tree(row.epoch, row.size, peaks, row.head)
-        return Transaction(connection, self.store, facility, self.clock.now(), row.seq, row.held, tree)
+        return Transaction(connection, self.store, facility, self.clock.now(), row.seq, row.held, tree, row.key)
 
     def _close(self, transaction: Transaction) -> None:
         if not transaction.leaves:
@@ -186,6 +189,7 @@ class Door:
             "new_peaks": b"".join(tree.peaks),
             "new_head": tree.head,
             "new_held": transaction.held,
+            "new_key": transaction.key,
             "f": transaction.facility,
         }
         self._save.run(connection, saved)
