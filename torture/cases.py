@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from torture.chain import Item
+from torture.factor import confirmed
 from torture.held import Row
 from torture.keys import to_text, uuid7
 from torture.town import WARD_POSTS, places, post
+from torture.wire import HOST
 from torture.work import BY_SESSION, MINUTE, WALKERS, Work
 
 REPORTERS = WALKERS | {"INT"}
@@ -122,7 +124,7 @@ def _issue(work: Work) -> Item | None:
 
 
 def release(work: Work) -> Item | None:
-    """A person leaves: his partition leaves every scope."""
+    """A person leaves, confirmed on line: his partition leaves every scope."""
     if _post(work) != "INT" or not work.town.can("person", "release") or work.chance.random() < 0.7:
         return None
     row = _row(work, "person", "held")
@@ -133,4 +135,9 @@ def release(work: Work) -> Item | None:
         "ground": work.town.ground, "document": f"R-{work.light.chain.last}", "note": None,
         "released_at": to_text(work.light.device.now()),
     }  # fmt: skip
-    return work.step("person", "release", row.said["id"], fields, known, signoff=BY_SESSION)
+    record = str(row.said["id"])
+    decision = {"kind": "person", "verb": "release", "record": record, "base": known[0], "fields": fields}
+    named = confirmed(work.light, f"http://{HOST}", decision)
+    if named is None:
+        return None
+    return work.step("person", "release", record, fields, known, signoff=BY_SESSION | {"confirmation": named})

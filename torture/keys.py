@@ -54,6 +54,10 @@ class Key:
         r, s = decode_dss_signature(self._key.sign(begin.encode("ascii"), _ES256))
         return begin + "." + b64u(r.to_bytes(32, "big") + s.to_bytes(32, "big"))
 
+    def signature(self, data: bytes) -> bytes:
+        """Over some bytes, in DER."""
+        return self._key.sign(data, _ES256)
+
     def dpop(self, method: str, uri: str, nonce: str | None, token: str | None, jti: str) -> str:
         """A proof for one request (RFC 9449 §4.2)."""
         payload: dict[str, Any] = {"jti": jti, "htm": method, "htu": uri, "iat": int(time.time())}

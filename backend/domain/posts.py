@@ -28,6 +28,17 @@ class Post(StrEnum):
     """驻所检察: stationed procuratorate; reads, writes nothing."""
     ADM = "ADM"
     """系统管理: administers officers and terminals; is given no records."""
+    CITY = "CITY"
+    """市局值班: duty of the city bureau; sees alerts, is given no records."""
+    CASE = "CASE"
+    """办案单位: the organ that runs a person's case; rules address it, no officer holds it."""
+
+
+HELD = tuple(post for post in Post if post is not Post.CASE)
+"""Posts that an officer may hold."""
+
+POLICE = frozenset({Post.INT, Post.PAT, Post.DISC, Post.MED, Post.LEAD, Post.DIR})
+"""Posts whose sign-off stands alone; an auxiliary's wants one of these beside it."""
 
 
 WARD_POSTS = frozenset({Post.PAT, Post.DISC, Post.AUX})

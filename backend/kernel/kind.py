@@ -35,6 +35,10 @@ class Compartment(StrEnum):
     BASE = "base"
     CASE = "case"
     """Talks and what is said in them: not for patrols and auxiliaries."""
+    MEDICAL = "medical"
+    """Health: for medics, the director and who supervises; each reading of it is a leaf."""
+    LOCATION = "location"
+    """Where exactly a person is: for patrols and who leads them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +182,7 @@ class Verb:
     ``edits``: its fields are the document's own, sent only where they change; two edits merge field by field.
     ``watches``: fields of the document that it rests on without changing them by name, such as ``state``.
     ``removes``: it takes the record away (its ruling's state is REMOVED).
+    ``confirm``: it is done only with a confirmation by its officer's second factor; it needs a sign-off too.
     An operation says in ``seen`` what its officer saw in each of the fields that it edits or watches.
     """
 
@@ -190,6 +195,7 @@ class Verb:
     edits: bool = False
     watches: tuple[str, ...] = ()
     removes: bool = False
+    confirm: bool = False
 
     def compared(self, fields: Mapping[str, Any]) -> tuple[str, ...]:
         """The fields of the document whose seen values an operation of this verb must state."""
@@ -236,6 +242,8 @@ class Kind:
             raise ValueError(f"{self.name}: converters do not lead to version {self.version}")
         if self.policy is Policy.FACT and not all(verb.creates for verb in self.verbs.values()):
             raise ValueError(f"{self.name}: a fact is never edited")
+        if any(verb.confirm and not verb.signoff for verb in self.verbs.values()):
+            raise ValueError(f"{self.name}: a confirmation stands in the sign-off")
 
 
 LATE_AFTER = 30 * 60 * 1000
@@ -246,7 +254,7 @@ COMMON_MARKS: Mapping[str, Text] = {
     "record.late": Text("录入时间晚于观察时间三十分钟以上", "entered more than 30 minutes after it was seen"),
     "anchor.unknown": Text("所引用的服务器时间凭据无法核对", "the server's anchor that it names is not known"),
     "authority.unproven": Text(
-        "采集时的权限仅有设备时间为证", "only the device's clock says that the officer still had the scope"
+        "采集时的权限仅有设备时间为证", "only the device's clock says that the officer still had the right"
     ),
     "chain.gap": Text("此前编号尚有缺失", "received while earlier numbers were missing"),
     "dependency.missing": Text("所依赖的内容逾期未到", "what it depends on did not come in time"),
@@ -256,6 +264,8 @@ COMMON_MARKS: Mapping[str, Text] = {
     "attachment.missing": Text("附件尚未收到", "an attachment has not come"),
     "session.lost": Text("登录记录在恢复前丢失", "the session was lost when the server was restored"),
     "session.over": Text("采集时登录已结束", "captured after the session had ended"),
+    "signoff.alone": Text("仅辅警签认，须民警补签", "signed by an auxiliary alone; a police officer must co-sign"),
+    "signoff.second": Text("所列第二签认人无法核实", "the second signer that it names could not be verified"),
 }
 """Marks that any kind may give."""
 

@@ -43,10 +43,18 @@ class _Evidence(Schema):
     taken_at = word(24, 24)
 
 
+class _Second(Schema):
+    officer = reference()
+    session = reference()
+    method = choice(("session",))
+
+
 class _Signoff(Schema):
     method = choice(("face", "session"))
     evidence = listed(fields.Nested(_Evidence), 8)
     challenge = word(200, allow_none=True)
+    second = fields.Nested(_Second, required=False)
+    confirmation = reference(required=False)
 
 
 class Envelope(Schema):
@@ -175,7 +183,9 @@ def _signoff_wrong(signoff: Mapping[str, Any] | None, verb: Verb) -> Problem | N
     face = signoff["method"] == "face"
     if face != bool(signoff["evidence"]) or face != (signoff["challenge"] is not None):
         return Problem("signoff.invalid", "signoff")
-    return None
+    if verb.confirm == ("confirmation" in signoff):
+        return None
+    return Problem("confirmation.missing" if verb.confirm else "signoff.invalid", "signoff.confirmation")
 
 
 def _times(said: Mapping[str, Any]) -> tuple[int, int] | Problem:

@@ -6,11 +6,12 @@ ward records what he saw there all the same, and the record says so; he cannot c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from backend.domain.posts import WARD_POSTS
 from backend.identity.assignments import Assignment
+from backend.identity.postings import Posting
 from backend.identity.sessions import Session
 from backend.kernel.kind import Mark
 from backend.kernel.problems import Problem
@@ -23,12 +24,14 @@ Stay = tuple[int, str | None]
 @dataclass(slots=True)
 class Ground:
     """``parents``: place → the place that it lies in. ``stays``: person → since when he was where, the oldest first.
-    ``assignments``: officer → the places he was ever given. ``revoked``: officer → when all his rights ended."""
+    ``assignments``: officer → the places he was ever given. ``revoked``: officer → when all his rights ended.
+    ``postings``: officer → the posts he ever held, of those whose posts have changed."""
 
     parents: dict[str, str | None] = field(default_factory=dict)
     stays: Mapping[str, list[Stay]] = field(default_factory=dict)
     assignments: Mapping[str, list[Assignment]] = field(default_factory=dict)
     revoked: Mapping[str, int] = field(default_factory=dict)
+    postings: Mapping[str, list[Posting]] = field(default_factory=dict)
 
     def above(self, place: str | None) -> Iterator[str]:
         """A place and all that it lies in."""
@@ -54,6 +57,53 @@ class Ground:
 def bound(session: Session) -> bool:
     """Whether an officer's right ends at the wards that he is assigned to."""
     return WARD_POSTS.issuperset(session.officer.posts)
+
+
+def posts_at(ground: Ground, session: Session, at: int) -> tuple[str, ...]:
+    """The posts that a session's officer held at a moment; before the first that are known, those."""
+    found = session.officer.posts
+    for index, posting in enumerate(ground.postings.get(session.officer.officer, ())):
+        if index and posting.since > at:
+            break
+        found = posting.posts
+    return found
+
+
+def _with(session: Session, posts: Iterable[str]) -> Session:
+    return replace(session, officer=replace(session.officer, posts=tuple(posts)))
+
+
+def with_all_posts(ground: Ground, session: Session) -> Session:
+    """The session of an officer as if he still held every post that he ever held."""
+    history = ground.postings.get(session.officer.officer)
+    if history is None:
+        return session
+    return _with(session, dict.fromkeys(post for posting in history for post in posting.posts))
+
+
+Posted = tuple[Session, tuple[Mark, ...]]
+
+
+def posted(
+    ground: Ground, session: Session, wanted: frozenset[str], claimed: int, proven: int | None, now: int
+) -> Problem | Posted:
+    """The session of an officer with the posts that he held when he made an operation that asks for one of ``wanted``.
+
+    Times as for ``judge``. The problem is ``officer.unauthorised`` where he never held one, ``officer.off_post``
+    (escrow) where he held one at another time.
+    """
+    history = ground.postings.get(session.officer.officer)
+    if history is None:
+        return Problem("officer.unauthorised", "officer") if wanted.isdisjoint(session.officer.posts) else (session, ())
+    seen = min(claimed, now)
+    made = max(seen, proven or 0)
+    for at in (made, seen):
+        then = posts_at(ground, session, at)
+        if not wanted.isdisjoint(then):
+            lasting = at == made and not wanted.isdisjoint(posts_at(ground, session, now))
+            return _with(session, then), () if lasting else (UNPROVEN,)
+    ever = any(not wanted.isdisjoint(posting.posts) for posting in history)
+    return Problem("officer.off_post" if ever else "officer.unauthorised", "officer")
 
 
 def _place_at(stays: list[Stay], at: int) -> str | None:
@@ -96,7 +146,10 @@ def judge(
     places = ground.where(partition, seen)
     if ground.covers(session, places, seen):
         return (UNPROVEN,)
-    had = any(each.place in places and each.since <= made for each in ground.assignments.get(officer, []))
+    had = any(
+        each.place in places and each.since <= made and each.since != each.until
+        for each in ground.assignments.get(officer, [])
+    )
     if had or not fact:
         return Problem("officer.out_of_scope", "officer")
     return (*doubt, OUTSIDE)

@@ -7,8 +7,10 @@ from collections.abc import Collection, Iterable, Mapping
 
 from sqlalchemy import Connection, bindparam, select
 
+from backend.domain.posts import WARD_POSTS
 from backend.facts.stays import Stays
 from backend.identity.assignments import Assignments
+from backend.identity.postings import Posting, Postings
 from backend.identity.sessions import Session
 from backend.kernel.kind import Head
 from backend.storage import tables
@@ -16,6 +18,10 @@ from backend.storage.engine import Store
 from sync.judging.authority import Ground, bound
 
 _R = tables.records.c
+
+
+def _bound(posting: Posting) -> bool:
+    return WARD_POSTS.issuperset(posting.posts)
 
 
 class Grounds:
@@ -27,6 +33,7 @@ class Grounds:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._assignments = Assignments(store)
+        self._postings = Postings(store)
         self._stays = Stays(store)
         self._parents: dict[str, dict[str, str | None]] = defaultdict(dict)
         here = (_R.facility == bindparam("f"), _R.kind == "place", store.among(_R.id, "ids"))
@@ -43,6 +50,9 @@ class Grounds:
         """``named``: further ids of places, or of what may be places, that a judgement will ask about."""
         ground = Ground(revoked={s.officer.officer: s.revoked_at for s in sessions if s.revoked_at is not None})
         officers = {session.officer.officer for session in sessions if bound(session)}
+        if moved := {session.officer.officer for session in sessions if session.posted_at}:
+            ground.postings = self._postings.read(connection, facility, moved)
+            officers |= {officer for officer, each in ground.postings.items() if any(_bound(then) for then in each)}
         if not officers:
             return ground
         ground.assignments = self._assignments.read(connection, facility, officers)

@@ -9,9 +9,10 @@ from typing import Any
 import orjson
 
 from backend.audit.log import leaf
+from backend.identity.confirmations import Confirmation
 from backend.identity.sessions import Session
 from backend.kernel.clock import to_text
-from backend.kernel.ids import b64, sha256
+from backend.kernel.ids import b64, sha256, unhash
 from backend.kernel.kind import REMOVED, Change, Head, Mark, hand
 from sync.judging.accept import Operation
 from sync.judging.disputes import CONFLICT, SETTLED
@@ -20,6 +21,8 @@ from sync.judging.verdict import Effect, Verdict
 
 HOLD_MS = 5 * 24 * 3_600_000
 """How long an operation waits in custody for what it needs; then it is judged with what there is."""
+
+_EFFECT, _KEPT = frozenset({"applied", "merged", "conflict"}), frozenset({"held", "rejected", "escrowed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,8 @@ class Rows:
     """What a batch comes to, a list a table, and the leaves in their order.
 
     ``changes``: every version with the one before it. ``settled``: held operations with their final outcome. ``fates``:
-    ids of operations that have come to a final outcome, and of records that are new: what others may wait for.
+    ids of operations that have come to a final outcome, and of records that are new: what others may wait for. ``spent``:
+    confirmations that an operation has used.
     """
 
     operations: list[dict[str, Any]] = field(default_factory=list)
@@ -51,6 +55,8 @@ class Rows:
     disputes: dict[str, str | None] = field(default_factory=dict)
     alarms: list[tuple[str, bytes]] = field(default_factory=list)
     fates: set[str] = field(default_factory=set)
+    attachments: list[dict[str, Any]] = field(default_factory=list)
+    spent: list[dict[str, Any]] = field(default_factory=list)
     leaves: list[bytes] = field(default_factory=list)
 
 
@@ -123,6 +129,15 @@ class Ledger:
             self.rows.alarms.append((head.partition, body))
         return head
 
+    def spend(self, said: Mapping[str, Any], confirmation: Confirmation) -> None:
+        """A confirmation is used by the first decision that comes with it, whatever becomes of that."""
+        named = said["signoff"]["confirmation"]
+        if confirmation.lost or self._state.confirmations[named].op is not None:
+            return
+        self._state.confirmations[named] = confirmation
+        key = {"of_facility": self._facility, "of_confirmation": named}
+        self.rows.spent.append(key | {"op": said["op"], "spent_at": self._now})
+
     def _replace(self, before: Head | None, head: Head) -> None:
         if before is not None:
             superseded = {"facility": self._facility, "id": before.id, "version": before.version, "body": before.body}
@@ -161,6 +176,7 @@ class Ledger:
             self._state.fates[op] = status
         position = self._position + len(self.rows.leaves)
         self._leaf(origin, operation, op, verdict, outcome, made)
+        self._attach(operation, verdict, woken=woken)
         if woken:
             self._settle(origin, operation, status, outcome, position)
         else:
@@ -205,6 +221,25 @@ class Ledger:
         }
         final = {"status": status, "outcome": outcome, "leaf": position, "epoch": self._epoch, "at": self._now}
         self.rows.settled.append(place | final)
+
+    def _attach(self, operation: Operation, verdict: Verdict, *, woken: bool) -> None:
+        """Which files an operation names, and the record that they belong to once it has taken effect."""
+        effect = verdict.status in _EFFECT
+        if operation.said is not None and (effect or (verdict.status in _KEPT and not woken)):
+            self._name(operation.said, operation.said["record"] if effect else "")
+        released = {each.source.op: each.source.said for each in verdict.effects if each.source is not None}
+        for said in released.values():
+            assert said is not None
+            self._name(said, said["record"])
+
+    def _name(self, said: Mapping[str, Any], record: str) -> None:
+        chain = {name: said[name] for name in ("terminal", "incarnation", "n")}
+        for digest in sorted(set(said["attachments"])):
+            try:
+                raw = unhash(digest)
+            except ValueError:  # no file can have it
+                continue
+            self.rows.attachments.append({"facility": self._facility, "digest": raw, **chain, "record": record})
 
     def _is_original(self, origin: Origin, operation: Operation) -> bool:
         """Whether the operation's id is its own: it came out of custody, and is not another one wrapped again."""

@@ -19,7 +19,7 @@ from backend.kernel.kind import Deed, Head, Kind, Mark, Policy, Ruling, Verb, by
 from backend.kernel.problems import Problem
 from backend.records.conflicts.kind import MOST_VALUES
 from backend.records.registry import kinds
-from sync.judging import authority, disputes, settle
+from sync.judging import authority, disputes, settle, signing
 from sync.judging.accept import Operation
 from sync.judging.disputes import CONFLICT
 from sync.judging.ledger import Ledger, Origin, Rows
@@ -58,7 +58,8 @@ class _View:
 
 @dataclass(slots=True)
 class _Weighing:
-    """One operation being judged. ``forced``: its time in custody is over. ``waived``: a leader answers for the right."""
+    """One operation being judged. ``session``: with the posts that its officer held when he made it; ``doubts``: marks on
+    that. ``forced``: its time in custody is over. ``waived``: a leader answers for the right."""
 
     origin: Origin
     operation: Operation
@@ -69,6 +70,7 @@ class _Weighing:
     proven: int | None
     forced: bool
     waived: bool
+    doubts: tuple[Mark, ...] = ()
 
     @property
     def record(self) -> str:
@@ -83,6 +85,7 @@ class Planner:
         self._facility = facility
         self._state = state
         self._now = now
+        self._epoch = epoch
         self._ledger = Ledger(facility, state, seq, position, epoch, now)
 
     @property
@@ -138,15 +141,17 @@ class Planner:
             return refused(Problem("terminal.evacuated"), "escrowed")
         if operation.problem is not None:
             return refused(operation.problem, operation.status or "rejected")
+        if (barred := self._unconfirmed(operation)) is not None:
+            return barred
         waits = self._dependencies(operation, forced=forced)
         if isinstance(waits, Verdict):
             return waits
         weighing = self._weighing(origin, operation, forced=forced)
-        if isinstance(weighing, Problem):
-            return refused(weighing)
+        if isinstance(weighing, Verdict):
+            return weighing
         verdict = self._settled(weighing) if weighing.verb.judge is by_sync else self._weigh(weighing)
         marks = waits + self._remarks(weighing)
-        return replace(verdict, marks=verdict.marks + marks) if marks else verdict
+        return replace(verdict, marks=tuple(dict.fromkeys(verdict.marks + marks))) if marks else verdict
 
     def _again(self, origin: Origin, operation: Operation, *, forced: bool) -> Verdict | None:
         """What becomes of an operation whose id came before: the same one, wrapped again, gets the same outcome."""
@@ -186,33 +191,57 @@ class Planner:
 
     def _weighing(
         self, origin: Origin, operation: Operation, *, forced: bool, waived: bool = False
-    ) -> _Weighing | Problem:
-        """The operation with its officer, if he was on that terminal and his post may do this."""
+    ) -> _Weighing | Verdict:
+        """The operation with its officer, if he was on that terminal and his post could do this then."""
         said, kind, verb = operation.said, operation.kind, operation.verb
         assert said is not None and kind is not None and verb is not None
         session = self._state.sessions.get(said["session"]) or self._state.lost.get(said["session"])
         if session is None or session.terminal != origin.terminal or session.officer.officer != said["officer"]:
-            return Problem("officer.unauthorised", "session")
-        if not waived and kind.writers.isdisjoint(session.officer.posts):
-            return Problem("officer.unauthorised", "officer")
-        proven = self._proven_from(said)
-        return _Weighing(origin, operation, said, kind, verb, session, proven, forced, waived)
+            return refused(Problem("officer.unauthorised", "session"))
+        proven, ground = self._proven_from(said), self._state.ground
+        if waived:
+            session = authority.with_all_posts(ground, session)
+            return _Weighing(origin, operation, said, kind, verb, session, proven, forced, waived)
+        found = authority.posted(ground, session, kind.writers, operation.observed_at, proven, self._now)
+        if isinstance(found, Problem):
+            return _unposted(found)
+        return _Weighing(origin, operation, said, kind, verb, found[0], proven, forced, waived, found[1])
+
+    def _unconfirmed(self, operation: Operation, *, late: bool = False) -> Verdict | None:
+        """What becomes of a decision without a right confirmation; a right one is spent by it."""
+        said, verb = operation.said, operation.verb
+        assert said is not None and verb is not None
+        if not verb.confirm:
+            return None
+        found = signing.confirm(said, self._state.confirmations, signing.Moment(self._now, self._epoch, late))
+        if isinstance(found, tuple):
+            return refused(found[1], found[0])
+        self._ledger.spend(said, found)
+        return None
 
     def _remarks(self, weighing: _Weighing) -> tuple[Mark, ...]:
         """What is remarkable about how an operation came, whatever it says."""
         session, operation = weighing.session, weighing.operation
-        marks: tuple[Mark, ...] = ()
+        marks = weighing.doubts
         if weighing.said["session"] not in self._state.sessions:
             marks += (_LOST,)
-        elif min(operation.observed_at, self._now) > _over_at(session):
+        elif min(operation.observed_at, self._now) > signing.over_at(session):
             marks += (_OVER,)
         if operation.converted:
             marks += (_CONVERTED,)
-        if weighing.said["attachments"]:
+        if not self._state.files.issuperset(weighing.said["attachments"]):
             marks += (_UNATTACHED,)
+        if weighing.said["signoff"] is not None:
+            marks += self._of_signers(weighing)
         if weighing.origin.gap:
             marks += (_GAP,)
         return marks if weighing.proven is not None else (*marks, _UNKNOWN)
+
+    def _of_signers(self, weighing: _Weighing) -> tuple[Mark, ...]:
+        seen = min(weighing.operation.observed_at, self._now)
+        made = max(seen, weighing.proven or 0)
+        signed = signing.Signing(weighing.said, weighing.origin.terminal, weighing.session, seen, made)
+        return signing.remarks(signed, self._state.sessions, self._state.ground)
 
     def _weigh(self, weighing: _Weighing) -> Verdict:
         """An operation on a record of its own kind."""
@@ -328,6 +357,12 @@ class Planner:
         revoked = ground.revoked.get(session.officer.officer)
         if revoked is not None and at >= revoked:
             return refused(Problem("officer.revoked", "officer"), "escrowed")
+        if not weighing.waived:
+            claimed = weighing.operation.observed_at
+            found = authority.posted(ground, session, kind.may_settle(), claimed, weighing.proven, self._now)
+            if isinstance(found, Problem):
+                return _unposted(found)
+            session = found[0]
 
         def ask(candidate: Mapping[str, Any], fields: Mapping[str, Any], head: Head) -> Ruling | Problem:
             seen = from_text(candidate["observed_at"])
@@ -373,17 +408,19 @@ class Planner:
         """An operation from escrow judged again, without the right that was lost."""
         if inner.problem is not None or inner.said is None:
             return refused(inner.problem or Problem("server.fault"))
+        if (barred := self._unconfirmed(inner, late=True)) is not None:
+            return barred
         origin = Origin(inner.said["terminal"], inner.said["incarnation"])
         weighing = self._weighing(origin, inner, forced=True, waived=True)
-        if isinstance(weighing, Problem):
-            return refused(weighing)
+        if isinstance(weighing, Verdict):
+            return weighing
         if weighing.kind.name == ESCROW:
             return refused(Problem("officer.unauthorised", "officer"))
         return self._settled(weighing) if weighing.verb.judge is by_sync else self._weigh(weighing)
 
 
-def _over_at(session: Session) -> int:
-    return session.expires_at if session.ended_at is None else min(session.ended_at, session.expires_at)
+def _unposted(problem: Problem) -> Verdict:
+    return refused(problem, "escrowed" if problem.code == "officer.off_post" else "rejected")
 
 
 def _moved(head: Head) -> Problem:

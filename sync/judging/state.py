@@ -10,6 +10,8 @@ import orjson
 from sqlalchemy import Connection, bindparam, select
 
 from backend.facts.occupancy import Occupancy, Register
+from backend.files.shelf import Files
+from backend.identity.confirmations import Confirmation, Confirmations
 from backend.identity.sessions import Session, Sessions
 from backend.kernel.clock import FARTHEST_STEP_MS
 from backend.kernel.framing import Frame
@@ -47,7 +49,8 @@ class Original:
 class State:
     """``fates``: status by op, of operations that came before. ``anchors``: (root as base64url, at) by (epoch, size).
     ``lost``: sessions that a restore has lost. ``disputes``: record → its open conflict. ``originals``: operations of
-    this batch that came before. ``escrowed``: operations in escrow that this batch speaks of."""
+    this batch that came before. ``escrowed``: operations in escrow that this batch speaks of. ``files``: digests, among those
+    that it names, of files that have come. ``confirmations``: those that its decisions name."""
 
     sessions: dict[str, Session]
     heads: dict[str, Head]
@@ -59,6 +62,8 @@ class State:
     disputes: dict[str, str] = field(default_factory=dict)
     originals: dict[str, Original] = field(default_factory=dict)
     escrowed: dict[str, Operation] = field(default_factory=dict)
+    files: frozenset[str] = frozenset()
+    confirmations: dict[str, Confirmation] = field(default_factory=dict)
 
 
 def _head(row: Any) -> Head:
@@ -90,7 +95,9 @@ class Reader:
         self._before, self._disputed, self._originals = map(store.prepare, (before, disputed, originals))
         opened = select(_E.opened_at).where(_E.facility == here, _E.epoch == bindparam("e"))
         self._epoch = store.prepare(opened)
+        self._files = Files(store)
         self._sessions = Sessions(store)
+        self._confirmations = Confirmations(store)
         self._occupancy = Occupancy(store)
         self._grounds = Grounds(store)
 
@@ -101,7 +108,8 @@ class Reader:
         said = [operation.said for operation in concerned if operation.said is not None]
         fates = self._read_fates(connection, facility, operations)
         heads, needs, open_ = self._read_records(connection, facility, concerned)
-        sessions = self._sessions.several(connection, facility, sorted({each["session"] for each in said}))
+        asked = {each["session"] for each in said} | {each["session"] for each in _seconds(said)}
+        sessions = self._sessions.several(connection, facility, sorted(asked))
         lost = self._read_lost(connection, facility, said, sessions, epoch)
         every = [*sessions.values(), *lost.values()]
         ground = self._grounds.read(connection, facility, every, heads, _named(concerned, heads))
@@ -123,6 +131,8 @@ class Reader:
             open_,
             self._read_originals(connection, facility, again),
             escrowed,
+            self._files.come(connection, facility, {digest for each in said for digest in each["attachments"]}),
+            self._read_confirmations(connection, facility, concerned, epoch),
         )
 
     def _read_records(
@@ -202,20 +212,37 @@ class Reader:
     ) -> dict[str, Session]:
         """Sessions that are not known and are older than the epoch: begun after the backup that was restored.
 
-        Their terminals need no new sign-in to go on pushing, and hear of the epoch only with an answer. The copy may know
-        less of the time than the server did that began them, whose clock may have been set back since.
+        Their terminals need no new sign-in to go on pushing, and hear of the epoch only with an answer.
         """
         unknown = [each for each in said if each["session"] not in sessions] if epoch > 1 else []
         if not unknown:
             return {}
-        began = self._epoch.first(connection, {"f": facility, "e": epoch})
-        before = began.opened_at + FARTHEST_STEP_MS if began else 0
+        before = self._reaches(connection, facility, epoch)
         named = {
             each["session"]: (each["officer"], each["terminal"])
             for each in unknown
             if each["anchor"]["epoch"] < epoch or moment_of(each["session"]) < before
         }
         return self._sessions.lost(connection, facility, named) if named else {}
+
+    def _read_confirmations(
+        self, connection: Connection, facility: str, operations: list[Operation], epoch: int
+    ) -> dict[str, Confirmation]:
+        """The confirmations that decisions name; those that a restore may have lost stand there as lost."""
+        wanted = dict(_confirmations(operations))
+        if not wanted:
+            return {}
+        found = self._confirmations.several(connection, facility, wanted)
+        if epoch > 1 and (unknown := wanted.keys() - found.keys()):
+            before = self._reaches(connection, facility, epoch)
+            lost = (each for each in unknown if wanted[each] < epoch or moment_of(each) < before)
+            found |= dict.fromkeys(lost, Confirmation(lost=True))
+        return found
+
+    def _reaches(self, connection: Connection, facility: str, epoch: int) -> int:
+        """Ids from before this moment may be of the epoch before, made by a server whose clock has been set back since."""
+        began = self._epoch.first(connection, {"f": facility, "e": epoch})
+        return began.opened_at + FARTHEST_STEP_MS if began else 0
 
     def _read_anchors(
         self, connection: Connection, facility: str, wanted: set[Anchor]
@@ -237,6 +264,20 @@ class Reader:
         if len(self._anchors) >= 10_000:
             self._anchors.clear()
         self._anchors[key] = value
+
+
+def _seconds(said: list[Mapping[str, Any]]) -> Iterator[Mapping[str, str]]:
+    """The second signers that operations name."""
+    for each in said:
+        if (signoff := each["signoff"]) is not None and "second" in signoff:
+            yield signoff["second"]
+
+
+def _confirmations(operations: list[Operation]) -> Iterator[tuple[str, int]]:
+    """The confirmations that decisions name, each with the epoch of the head that its operation names."""
+    for each in operations:
+        if each.problem is None and each.verb is not None and each.verb.confirm and each.said is not None:
+            yield each.said["signoff"]["confirmation"], each.said["anchor"]["epoch"]
 
 
 def _earliest(operations: list[Operation], now: int) -> int:

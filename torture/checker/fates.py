@@ -89,8 +89,9 @@ ALLOWED = {
 EXPLAINED = frozenset({"dependency.rejected", "dependency.escrowed"})
 AFTERWARDS = frozenset({"record.unknown", "reference.unknown", "record.state", "field.invalid"})
 """Refusals of an honest operation whose custody ended without what it needed."""
-STEPS = frozenset({"record.state", "officer.unauthorised", "field.invalid"})
-"""Refusals of a transition: what it rests on still stands, but the record's own rules do not allow it any more."""
+STEPS = frozenset({"record.state", "officer.unauthorised", "field.invalid", "confirmation.expired"})
+"""Refusals of a transition: what it rests on still stands, but the record's own rules do not allow it any more; or it came
+more than a quarter of an hour after it was confirmed."""
 
 
 def _check_tag(store: Store, row: Any, made: Captured, verdict: Verdict) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields, validate
 
-from backend.domain.posts import Post
+from backend.domain.posts import HELD, Post
 from backend.kernel.kind import Compartment, Kind, Policy, Text, Verb, by_sync
 from backend.records.forms import listed, reference, word
 
@@ -29,7 +29,7 @@ CONFLICT = Kind(
     version=1,
     policy=Policy.SHARED,
     compartment=Compartment.BASE,
-    writers=frozenset(Post) - {Post.AUD, Post.PROC},
+    writers=frozenset(HELD) - {Post.AUD, Post.PROC, Post.CITY},
     verbs={"settle": Verb(Settlement, by_sync, Text("处置争议", "settle a dispute"))},
     text=Text("争议", "conflict"),
     labels={

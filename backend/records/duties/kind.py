@@ -36,7 +36,11 @@ POSTS: Mapping[str, Text] = {
     Post.AUX.value: Text("辅警", "auxiliary"),
     Post.LEAD.value: Text("值班领导", "leader on duty"),
     Post.DIR.value: Text("所长", "director"),
+    Post.CITY.value: Text("市局值班", "city duty"),
+    Post.CASE.value: Text("办案单位", "case organ"),
 }
+"""Posts that may be asked."""
+WRITERS = frozenset(POSTS) - {Post.CITY, Post.CASE}
 LEADERS = frozenset({Post.LEAD, Post.DIR})
 STATES: Mapping[str, Text] = {
     "issued": Text("已下达", "issued"),
@@ -245,7 +249,7 @@ DUTY = Kind(
     version=1,
     policy=Policy.DECISION,
     compartment=Compartment.BASE,
-    writers=frozenset(POSTS),
+    writers=WRITERS,
     verbs={
         "issue": Verb(Issue, _issue, Text("下达", "issue"), creates=True, needs=_needs_subject),
         "acknowledge": Verb(Acknowledgement, _acknowledge, Text("签收", "acknowledge"), watches=_STATE),

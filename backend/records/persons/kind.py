@@ -123,7 +123,9 @@ PERSON = Kind(
     verbs={
         "create": Verb(PersonFields, _register, Text("登记人员", "register a person"), creates=True, needs=_needs_cell),
         "change": Verb(PersonChange, _register, Text("修改人员", "change a person"), needs=_needs_cell, edits=True),
-        "release": Verb(Release, _release, Text("出所", "release"), signoff=True, watches=("state", "cell")),
+        "release": Verb(
+            Release, _release, Text("出所", "release"), signoff=True, watches=("state", "cell"), confirm=True
+        ),
     },
     text=Text("被监管人员", "person held"),
     labels={

@@ -1,0 +1,5 @@
+"""Identity papers of persons held."""
+
+from backend.records.papers.kind import PAPERS
+
+KINDS = (PAPERS,)
