@@ -15,10 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import Connection, bindparam, delete, func, make_url, select, update
 
-from backend.audit.log import append
+from backend.audit.log import HeadKeys, append
 from backend.audit.verify import Broken, Verified, verify
 from backend.kernel.ids import unhash
 from backend.storage import schema, tables
@@ -90,7 +89,7 @@ def _settle(path: Path) -> None:
         os.close(descriptor)
 
 
-def confirm(door: Door, key: ec.EllipticCurvePublicKey, url: str) -> list[Confirmed]:
+def confirm(door: Door, key: HeadKeys, url: str) -> list[Confirmed]:
     """Reads a copy back, verifies all of it, and tells the live store what it covers. The copy is not changed.
 
     ``url``: SQLAlchemy's, of the copy. ``key``: the server's public key. Nothing is told unless every facility of the
@@ -128,7 +127,7 @@ def _facilities(copy: Store) -> Sequence[str]:
         return connection.execute(select(_F.facility).order_by(_F.facility)).scalars().all()
 
 
-def _read(copy: Store, facility: str, key: ec.EllipticCurvePublicKey) -> Confirmed:
+def _read(copy: Store, facility: str, key: HeadKeys) -> Confirmed:
     try:
         held = verify(copy, facility, key, None)
     except Broken as broken:

@@ -62,6 +62,7 @@ def open_epoch(door: Door, highwater: HighWater, facility: str, reason: str, ope
         epoch = 1 + max([tree.epoch, *(each.epoch for each in shown)])
         previous = {"epoch": tree.epoch, "size": tree.size, "root": b64(merkle.root(tree.peaks))}
         transaction.tree = Tree(epoch, 0, [], "")
+        transaction.key = ""  # the copy may be older than the newest key
         facts = {"epoch": epoch, "previous": previous, "reason": reason, "operator": operator}
         append(transaction, "epoch.opened", facts | {"witnesses": [each.facts() for each in lacking]})
         _enter(transaction, facts, lacking)

@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import and_, bindparam, outerjoin, select
 
 from backend.audit import witness
-from backend.audit.log import append, read_head
+from backend.audit.log import HeadKeys, append, read_head
 from backend.audit.witness import Kept
 from backend.kernel.ids import b64
 from backend.kernel.problems import Problem
@@ -82,7 +81,7 @@ class Witness:
 class HighWater:
     """What was signed, by facility. ``key`` verifies the server's heads; ``folder`` has the witness files."""
 
-    def __init__(self, store: Store, key: ec.EllipticCurvePublicKey, folder: Path) -> None:
+    def __init__(self, store: Store, key: HeadKeys, folder: Path) -> None:
         self._store = store
         self._key = key
         self._folder = folder

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -12,6 +12,7 @@ from backend.audit import merkle
 from backend.kernel.clock import from_text, to_text
 from backend.kernel.ids import b64, unb64
 from backend.kernel.keys import Jws, SigningKey
+from backend.storage import tables
 from backend.storage.door import Transaction
 
 HEAD_TYPE = "roundsman-head+jwt"
@@ -29,27 +30,61 @@ def leaf(act: str, at: str, facts: Mapping[str, Any]) -> bytes:
     return orjson.dumps({"act": act, "at": at, **facts})
 
 
-class HeadSealer:
-    """Extends the tree at the end of a transaction and signs its head with the server's key."""
+class Signers(Protocol):
+    """The server's keys, by their thumbprints."""
 
-    def __init__(self, key: SigningKey) -> None:
-        self._key = key
-        self._header = {"typ": HEAD_TYPE, "kid": key.thumbprint}
+    def signer(self, thumbprint: str) -> SigningKey:
+        """The key of this thumbprint, of an empty one the newest. Raises Problem ``server.behind`` when it has gone."""
+        ...
+
+
+class HeadReader(Protocol):
+    """Knows which of the server's keys signed which heads."""
+
+    def read(self, token: str) -> dict[str, Any]:
+        """The payload of a signed head. Raises ValueError when none of the keys signed it, or not this one."""
+        ...
+
+    def statements(self, facility: str) -> Mapping[tuple[int, int], tuple[str, str, str]]:
+        """Where a facility's key changed: (epoch, size that the old key signed last) → thumbprints of old and new, and the
+        SHA-256 of the old key's statement.
+        """
+        ...
+
+
+HeadKeys = ec.EllipticCurvePublicKey | HeadReader
+"""What heads are verified by: one key, or all that the server has had."""
+
+
+class HeadSealer:
+    """Extends the tree at the end of a transaction and signs its head with the key that the facility is at."""
+
+    def __init__(self, keys: Signers) -> None:
+        self._keys = keys
 
     def seal(self, transaction: Transaction) -> bytes:
         """Takes the transaction's leaves into its tree; returns the new root."""
         tree = transaction.tree
         hashes = map(merkle.leaf_hash, transaction.leaves)
-        tree.size, tree.peaks = merkle.extend(tree.size, tree.peaks, hashes)
+        tree.size, tree.peaks, nodes = merkle.grow(tree.size, tree.peaks, hashes)
+        if nodes:
+            key = {"facility": transaction.facility, "epoch": tree.epoch}
+            rows = [key | {"level": each.level, "position": each.position, "hash": each.hash} for each in nodes]
+            transaction.insert(tables.nodes, rows)
         root = merkle.root(tree.peaks)
         payload = {"facility": transaction.facility, "epoch": tree.epoch, "size": tree.size, "root": b64(root)}
-        tree.head = self._key.sign(self._header, payload | {"at": to_text(transaction.now)})
+        signer = self._keys.signer(transaction.key)
+        transaction.key = signer.thumbprint
+        header = {"typ": HEAD_TYPE, "kid": signer.thumbprint}
+        tree.head = signer.sign(header, payload | {"at": to_text(transaction.now)})
         return root
 
 
-def read_head(token: str, key: ec.EllipticCurvePublicKey) -> dict[str, Any]:
+def read_head(token: str, keys: HeadKeys) -> dict[str, Any]:
     """``{facility, epoch, size, root, at}`` of a signed head. Raises ValueError."""
-    return Jws(token).verify(key, HEAD_TYPE)
+    if isinstance(keys, ec.EllipticCurvePublicKey):
+        return Jws(token).verify(keys, HEAD_TYPE)
+    return keys.read(token)
 
 
 def anchor_of(token: str) -> dict[str, Any]:

@@ -12,13 +12,13 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 
-from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import select
 
-from backend.audit.checks import chains, kept, log
+from backend.audit.checks import chains, decisions, files, kept, log
 from backend.audit.checks.base import Broken, View
 from backend.audit.checks.rows import Records
 from backend.audit.checks.told import Told
+from backend.audit.log import HeadKeys
 from backend.storage import tables
 from backend.storage.engine import Store
 
@@ -39,7 +39,7 @@ class Verified:
     root: str
 
 
-def verify(store: Store, facility: str, key: ec.EllipticCurvePublicKey, witness: str | None) -> Verified:
+def verify(store: Store, facility: str, key: HeadKeys, witness: str | None) -> Verified:
     """Verifies a facility in one consistent view. ``witness``: a head kept elsewhere that the log must contain.
 
     Raises Broken, and LookupError for an unknown facility.
@@ -64,7 +64,14 @@ def _verify(view: View, told: Told, witness: str | None) -> Verified:
     safe_size = kept.check_backups(view, told)
     operations = chains.check_operations(view, told, safe_size)
     kept.check_forks(view, told)
+    kept.check_keys(view, told)
     kept.check_reports(view, told)
+    kept.check_alarms(view, told)
+    files.check_files(view, told)
+    files.check_attachments(view)
+    decisions.check_postings(view, told)
+    decisions.check_factors(view, told)
+    decisions.check_confirmations(view, told)
     versions = Records(view).check(told)
     leaves, heads = sum(each.size for each in epochs), sum(each.heads for each in epochs)
     return Verified(view.facility, state.epoch, state.size, leaves, operations, versions, heads, claimed["root"])

@@ -15,4 +15,5 @@ def statement(keys: Keyring, facility: str, now: int) -> str:
     """A JWS over ``{facility, kid, jwk, at}``; ``now`` in milliseconds."""
     present = keys.seals.present
     payload = {"facility": facility, "kid": present.thumbprint, "jwk": present.jwk, "at": to_text(now)}
-    return keys.head.sign({"typ": SEAL_TYPE, "kid": keys.head.thumbprint}, payload)
+    key = keys.heads.of(facility)
+    return key.sign({"typ": SEAL_TYPE, "kid": key.thumbprint}, payload)

@@ -1,7 +1,7 @@
 """ES256 keys as JWK, and compact JWS over them (RFC 7515, 7517, 7518, 7638). ``alg`` is named everywhere.
 
 Heads are signed on every commit and a proof is checked on every push, so both go straight to the key object, at a third
-of the cost of a library that first finds out which algorithm it is. Access tokens are PyJWT's (``identity.sessions``).
+of the cost of a library that first finds out which algorithm it is. Access tokens are PyJWT's (``identity.tokens``).
 """
 
 from __future__ import annotations

@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
-from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import Connection, Select
 
-from backend.audit.log import read_head
+from backend.audit.log import HeadKeys, read_head
 
 AT_ONCE = 500
 L = TypeVar("L")
@@ -30,7 +29,7 @@ class View:
 
     connection: Connection
     facility: str
-    key: ec.EllipticCurvePublicKey
+    key: HeadKeys
     state: Any
     _streams: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 

@@ -1,10 +1,11 @@
-"""What is kept beside the log: forks, witnesses, backups, reports; and a head that is kept elsewhere."""
+"""What is kept beside the log: forks, witnesses, backups, keys, reports, alarms; and a head that is kept elsewhere."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import select
 
 from backend.audit.checks.base import Broken, View
@@ -13,11 +14,12 @@ from backend.audit.checks.told import Told
 from backend.kernel.clock import to_text
 from backend.kernel.framing import genesis, link
 from backend.kernel.ids import b64, sha256, unhash
+from backend.kernel.keys import Jws
 from backend.storage import tables
 
-_K, _W, _B, _H, _O, _S, _P = (
-    tables.forks.c, tables.witnesses.c, tables.backups.c, tables.tree_heads.c, tables.operations.c, tables.segments.c,
-    tables.reports.c,
+_A, _K, _W, _B, _H, _O, _S, _P = (
+    tables.alarms.c, tables.forks.c, tables.witnesses.c, tables.backups.c, tables.tree_heads.c, tables.operations.c,
+    tables.segments.c, tables.reports.c,
 )  # fmt: skip
 Chain = tuple[str, int]
 
@@ -80,6 +82,28 @@ def check_backups(view: View, told: Told) -> int:
     if view.state.safe_size != covered:
         raise Broken(f"backups cover {covered} leaves, the facility speaks of {view.state.safe_size}")
     return covered
+
+
+def check_keys(view: View, told: Told) -> None:
+    """The key that signs the facility's heads is the one that the last of them names, and each change of it has its leaf."""
+    state = view.state
+    if state.key != Jws(state.head).header.get("kid"):
+        raise Broken("the facility speaks of another key than the one that has signed its newest head")
+    if isinstance(view.key, ec.EllipticCurvePublicKey):
+        return  # of one key alone nobody can say what it has stated
+    stated = view.key.statements(view.facility)
+    for epoch, position, leaf in told.rotations:
+        if stated.get((epoch, position)) != (leaf["from"], leaf["to"], leaf["statement"]):
+            raise Broken(f"leaf {position} of epoch {epoch} tells of a change of key that the old key has not stated")
+
+
+def check_alarms(view: View, told: Told) -> None:
+    """The alarms that nobody has settled are those of the leaves."""
+    rows = view.connection.execute(select(tables.alarms).where(_A.facility == view.facility)).all()
+    is_ = {row.terminal: (b64(sha256(row.body)), to_text(row.at)) for row in rows}
+    for terminal in sorted(is_.keys() | told.alarms.keys()):
+        if is_.get(terminal) != told.alarms.get(terminal):
+            raise Broken(f"the alarm of terminal {terminal} differs from its leaf")
 
 
 def check_reports(view: View, told: Told) -> None:

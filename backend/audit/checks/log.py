@@ -16,7 +16,7 @@ from backend.kernel.clock import to_text
 from backend.kernel.ids import b64
 from backend.storage import tables
 
-_L, _H, _E = tables.leaves.c, tables.tree_heads.c, tables.epochs.c
+_L, _N, _H, _E = tables.leaves.c, tables.nodes.c, tables.tree_heads.c, tables.epochs.c
 
 
 @dataclass(slots=True)
@@ -46,7 +46,7 @@ class Epoch:
 
 def walk(view: View, told: Told, claimed: dict[str, Any]) -> list[Epoch]:
     """All epochs, the oldest first. ``claimed``: size and root of the newest signed head. Raises Broken."""
-    heads = _Heads(view)
+    heads, nodes = _Heads(view), _Nodes(view)
     epochs: list[Epoch] = []
     opened = {row.epoch: row for row in view.connection.execute(select(tables.epochs).where(_here(view, _E)))}
     statement = select(_L.epoch, _L.position, _L.body).where(_here(view, _L)).order_by(_L.epoch, _L.position)
@@ -59,13 +59,15 @@ def walk(view: View, told: Told, claimed: dict[str, Any]) -> list[Epoch]:
         leaf = _read(row)
         if row.position == 0:
             _begins(epochs, leaf, opened.pop(row.epoch, None))
-        epoch.size, epoch.peaks = merkle.extend(epoch.size, epoch.peaks, [merkle.leaf_hash(row.body)])
+        epoch.size, epoch.peaks, full = merkle.grow(epoch.size, epoch.peaks, [merkle.leaf_hash(row.body)])
         heads.compare(epoch)
+        nodes.compare(epoch, full)
         told.note(row.epoch, row.position, leaf)
     if not epochs or epochs[-1].number != view.state.epoch:
         raise Broken(f"the log has no leaves of epoch {view.state.epoch}, of which the facility speaks")
     epochs[-1].ends_at(claimed["size"], claimed["root"], "its signed head")
     heads.finish()
+    nodes.finish()
     if opened:
         raise Broken(f"epoch {min(opened)} is said to have been opened, but has no leaves")
     return epochs
@@ -111,6 +113,35 @@ def _follows(epochs: list[Epoch], leaf: dict[str, Any], row: Any) -> None:
     said = (previous["size"], previous["root"], leaf["reason"], leaf["operator"], leaf["at"])
     if said != (row.previous_size, b64(row.previous_root), row.reason, row.operator, to_text(row.opened_at)):
         raise Broken(f"the row of epoch {epoch} differs from its first leaf")
+
+
+class _Nodes:
+    """The kept roots of full subtrees, read beside the leaves in the order in which these complete them.
+
+    A wrong one is named only after the leaves were shown to be the ones that were signed: it may be they that are wrong.
+    """
+
+    def __init__(self, view: View) -> None:
+        complete = (_N.position + 1).bitwise_lshift(_N.level)
+        order = (_N.epoch, complete, _N.level)
+        statement = select(_N.epoch, _N.level, _N.position, _N.hash).where(_here(view, _N)).order_by(*order)
+        self._rows: Iterator[Any] = view.stream(statement)
+        self._wrong: str | None = None
+
+    def compare(self, epoch: Epoch, full: list[merkle.Node]) -> None:
+        """Holds the subtrees that a leaf completed against the rows that come next."""
+        for node in full:
+            row = next(self._rows, None)
+            if self._wrong is None and (row is None or tuple(row) != (epoch.number, *node)):
+                self._wrong = f"the root of subtree {node.position} of level {node.level} of epoch {epoch.number}"
+
+    def finish(self) -> None:
+        """Raises Broken."""
+        surplus = next(self._rows, None)
+        if self._wrong is None and surplus is not None:
+            self._wrong = f"the root of subtree {surplus.position} of level {surplus.level} of epoch {surplus.epoch}"
+        if self._wrong is not None:
+            raise Broken(f"{self._wrong} is not that of its leaves")
 
 
 class _Heads:

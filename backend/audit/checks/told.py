@@ -10,7 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import orjson
+
 from backend.audit.checks.base import Broken
+from backend.kernel.ids import sha256
 
 _AT_ONCE = 5_000
 _SCRATCH = """
@@ -24,12 +27,15 @@ CREATE TABLE version (record, version, digest);
 _OF_TERMINALS = {
     "terminal.enrolled": "active",
     "incarnation.issued": "active",
+    "terminal.approved": "active",
+    "terminal.refused": "refused",
     "chain.forked": "frozen",
     "terminal.revoked": "revoked",
     "terminal.wiped": "wiped",
     "terminal.closed": "closed",
 }
 """What makes or ends a terminal's rights → the state that it is in then."""
+_OF_OFFICERS = frozenset({"officer.added", "officer.posted", "factor.added", "factor.removed", "confirmation.given"})
 _FACTS = ("terminal", "incarnation", "n", "op", "hash", "status", "outcome", "at")
 
 
@@ -75,6 +81,18 @@ class Told:
     states: dict[str, str] = field(default_factory=dict)
     reports: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Terminal → digest and time of what it last reported of itself."""
+    alarms: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Terminal → digest and time of an alarm that nobody has settled."""
+    rotations: list[tuple[int, int, dict[str, Any]]] = field(default_factory=list)
+    """(epoch, position, leaf)"""
+    files: dict[str, tuple[int, str, str, str]] = field(default_factory=dict)
+    """Digest → size, type, terminal and time of a file that has come and is not forgotten."""
+    postings: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Officer → since when (text) he held which posts, the oldest first."""
+    factors: dict[str, tuple[str, str, str, bool]] = field(default_factory=dict)
+    """Factor → officer, sort, digest of its key, whether it is there still."""
+    confirmations: dict[str, bytes] = field(default_factory=dict)
+    """Confirmation → digest of what its leaf says of it."""
     forks: list[dict[str, Any]] = field(default_factory=list)
     backups: list[dict[str, Any]] = field(default_factory=list)
     witnesses: set[tuple[int, int, str, str]] = field(default_factory=set)
@@ -101,8 +119,17 @@ class Told:
             self._note_operation(epoch, position, leaf)
         elif act in _OF_TERMINALS:
             self._note_terminal(act, leaf)
-        elif act == "terminal.report":
-            self.reports[leaf["terminal"]] = (leaf["report"], leaf["at"])
+        elif act in ("terminal.report", "head.alarm"):
+            kept = self.reports if act == "terminal.report" else self.alarms
+            kept[leaf["terminal"]] = (leaf["report"], leaf["at"])
+        elif act == "head.alarm.settled":
+            del self.alarms[leaf["terminal"]]
+        elif act == "key.rotated":
+            self.rotations.append((epoch, position, leaf))
+        elif act in ("file.stored", "file.forgotten"):
+            self._note_file(leaf)
+        elif act in _OF_OFFICERS:
+            self._note_officer(act, leaf)
         elif act == "backup.verified":
             self.backups.append(leaf)
         elif act == "witness.shown":
@@ -119,6 +146,23 @@ class Told:
         for record, version, row in leaf.get("also", ()):
             self._put("version", (record, version, row))
 
+    def _note_file(self, leaf: dict[str, Any]) -> None:
+        if leaf["act"] == "file.forgotten":
+            del self.files[leaf["digest"]]
+        else:
+            self.files[leaf["digest"]] = (leaf["size"], leaf["type"], leaf["terminal"], leaf["at"])
+
+    def _note_officer(self, act: str, leaf: dict[str, Any]) -> None:
+        if act in ("officer.added", "officer.posted"):
+            self.postings.setdefault(leaf["officer"], {})[leaf["at"]] = " ".join(leaf["posts"])
+        elif act == "factor.added":
+            self.factors[leaf["factor"]] = (leaf["officer"], leaf["sort"], leaf["key"], True)
+        elif act == "factor.removed":
+            self.factors[leaf["factor"]] = (*self.factors[leaf["factor"]][:3], False)
+        else:
+            names = ("officer", "session", "terminal", "factor", "digest", "proof", "expires", "at")
+            self.confirmations[leaf["confirmation"]] = sha256(orjson.dumps([leaf[name] for name in names]))
+
     def _note_terminal(self, act: str, leaf: dict[str, Any]) -> None:
         terminal = leaf["terminal"]
         if act == "chain.forked":
@@ -126,8 +170,8 @@ class Told:
             if self.states.get(terminal) == "active":
                 self.states[terminal] = "frozen"
             return
-        self.states[terminal] = _OF_TERMINALS[act]
-        if _OF_TERMINALS[act] == "active":
+        self.states[terminal] = leaf.get("state", _OF_TERMINALS[act])
+        if act in ("terminal.enrolled", "incarnation.issued"):
             self.keys[terminal, leaf["incarnation"]] = leaf["key"]
 
     def _show(self, said: dict[str, Any]) -> None:

@@ -29,11 +29,12 @@ _CAPTURED = (
 @dataclass(frozen=True, slots=True)
 class Path:
     """``told``: the path itself. ``subject``: what it is the path of. ``made``: (partition, sequence number) of the first
-    row it made, None if it made none."""
+    row it made, None if it made none. ``partitions``: of all rows that are in it."""
 
     subject: str
     told: dict[str, Any]
     made: tuple[str, int] | None
+    partitions: tuple[str, ...]
 
 
 def page(
@@ -122,7 +123,9 @@ def _path(connection: Connection, facility: str, wanted: Any) -> Path | None:
         "conflicts": _conflicts(connection, facility, said, outcome),
     }
     made = next(((each["partition"], each["seq"]) for each in versions if each["row"] is not None), None)
-    return Path(readings.number(row.terminal, row.incarnation, row.n), told, made)
+    rows = (*(each["row"] for each in versions), *told["conflicts"])
+    partitions = tuple(each["partition"] for each in rows if each is not None)
+    return Path(readings.number(row.terminal, row.incarnation, row.n), told, made, partitions)
 
 
 def _capture(connection: Connection, facility: str, said: Mapping[str, Any]) -> dict[str, Any]:
