@@ -13,8 +13,11 @@ from backend.kernel.clock import to_text
 from backend.kernel.framing import genesis
 from backend.kernel.ids import b64
 from backend.kernel.problems import Problem
+from mobile_api import pictures
+from mobile_api.approvals import addressed
 from mobile_api.blueprint import Blueprint
-from mobile_api.guard import by_key, proven_key, session, signed_in
+from mobile_api.guard import by_key, by_new_key_once, proven_key, session, signed_in
+from mobile_api.install import origin
 from mobile_api.services import services
 
 blueprint = Blueprint("terminals", __name__, url_prefix="/v1/terminals", description="Enrolment")
@@ -47,10 +50,14 @@ class FacilityNamed(Schema):
 
 
 class Enrolled(Schema):
-    """The terminal, the hash before its first operation, and the server's key."""
+    """The terminal, the hash before its first operation, and the server's key. ``state``: ``active``, or ``pending`` while
+    an administrator has not approved it, who compares ``fingerprint`` with what the device shows.
+    """
 
     facility = fields.Nested(FacilityNamed, required=True)
     terminal = fields.String(required=True)
+    state = fields.String(required=True)
+    fingerprint = fields.String(required=True)
     incarnation = fields.Integer(required=True)
     genesis = fields.String(required=True)
     server_key = fields.Nested(Jwk, required=True)
@@ -77,15 +84,25 @@ class Incarnation(Schema):
     time = fields.String(required=True)
 
 
+class CodeWanted(Schema):
+    """Whether the terminal that uses the code is active at once (``true``), or waits for approval (the default)."""
+
+    approved = fields.Boolean(load_default=False, truthy={True}, falsy={False})
+
+
 class Code(Schema):
-    """A one-time code; shown once."""
+    """A one-time code; shown once. ``link`` opens the app with the code in it; ``uri`` is what ``qr``, an SVG, says."""
 
     code = fields.String(required=True)
     expires_at = fields.String(required=True)
+    approved = fields.Boolean(required=True)
+    link = fields.String(required=True)
+    uri = fields.String(required=True)
+    qr = fields.String(required=True)
 
 
 @blueprint.post("")
-@by_key
+@by_new_key_once
 @blueprint.arguments(Enrolment)
 @blueprint.response(201, Enrolled)
 def enrol(body: dict[str, Any]) -> dict[str, Any]:
@@ -98,9 +115,11 @@ def enrol(body: dict[str, Any]) -> dict[str, Any]:
     return {
         "facility": facility.public(),
         "terminal": made.terminal,
+        "state": made.state,
+        "fingerprint": made.fingerprint,
         "incarnation": made.incarnation,
         "genesis": b64(genesis(made.facility, made.terminal, made.incarnation, made.thumbprint)),
-        "server_key": here.keyring.head.jwk,
+        "server_key": here.keyring.heads.of(made.facility).jwk,
         "seal": seals.statement(here.keyring, made.facility, here.clock.now()),
         "head": facility.head,
         "time": to_text(here.clock.now()),
@@ -133,23 +152,24 @@ def say_wiped() -> None:
 
 
 @blueprint.post("/<uuid:terminal>/revoke")
-@signed_in(Post.ADM)
+@signed_in(Post.ADM, once=True)
 @blueprint.problems(404)
 @blueprint.response(204)
 def revoke(terminal: UUID) -> None:
     """Take a terminal's rights; it hands in its queue by the evacuation route."""
     officer = session().officer
-    try:
+    with addressed():
         terminals.revoke(services().door, officer.facility, str(terminal), officer.officer)
-    except terminals.UnknownTerminal:
-        raise Problem("route.unknown") from None
 
 
 @blueprint.post("/codes")
-@signed_in(Post.ADM)
+@signed_in(Post.ADM, once=True)
+@blueprint.arguments(CodeWanted, required=False)
 @blueprint.response(201, Code)
-def make_code() -> dict[str, Any]:
+def make_code(body: dict[str, Any]) -> dict[str, Any]:
     """Make a one-time code for one terminal."""
-    officer = session().officer
-    code, expires = terminals.make_code(services().door, officer.facility, officer.officer)
-    return {"code": code, "expires_at": to_text(expires)}
+    here, officer, approved = services(), session().officer, body["approved"]
+    server = origin()
+    code, expires = terminals.make_code(here.door, officer.facility, officer.officer, approved=approved)
+    told = {"code": code, "expires_at": to_text(expires), "approved": approved}
+    return told | pictures.of_code(server, code)

@@ -32,6 +32,7 @@ _HEADERS = ("authorization", "dpop", "roundsman-proof", "content-type")
 _ANSWERED = ("dpop-nonce", "retry-after")
 _MASKS = (
     (r"ey[\w-]+\.[\w-]+\.[\w-]+", "<jws>"),
+    (r'("fingerprint":")[^"]+', r"\1<fingerprint>"),
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[47][0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", "<uuid>"),
     (r"\b[0-9A-HJKMNP-TV-Z]{12}\b", "<code>"),
     (r"(?<![\w-])[\w-]{43}(?![\w-])", "<hash>"),

@@ -10,10 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from backend.identity import facilities, terminals
+from backend.kernel import certificates
 from backend.kernel.clock import to_text
 from backend.settings import Settings
 from demo.facility import build
 from demo.seed import SECRET, SEED, seed
+from mobile_api import install
 from mobile_api.services import EXTENSION, Services
 from tools import serve, tls
 from wsgi import create_app
@@ -31,10 +33,11 @@ def main() -> None:
     data = asked.data.resolve()
     os.environ.setdefault("ROUNDSMAN_DATA", str(data))
     os.environ.setdefault("ROUNDSMAN_TERMINAL_APP", str(ROOT / "terminal" / "dist"))
+    os.environ.setdefault("ROUNDSMAN_HOME_FACILITY", build(SEED).id)
     settings = Settings.read()
     if settings.database.startswith("sqlite") and not (data / "roundsman.sqlite3").exists():
         _seed_beside(settings)
-    certificate = tls.certificate(data / "tls", asked.tls) if asked.tls else None
+    certificate = _certificate(settings.data / "tls", asked.tls, asked.port) if asked.tls else None
     _greet(settings, asked.port, asked.tls)
     host = "0.0.0.0" if asked.tls else "127.0.0.1"  # noqa: S104 - asked for, with TLS
     _refuse_taken(host, asked.port)
@@ -56,10 +59,34 @@ def _seed_beside(settings: Settings) -> None:
     draft.rmdir()
 
 
+def _certificate(folder: Path, host: str, port: int) -> tuple[Path, Path]:
+    """The certificate for a host, which the server is told of, and beside it the sheet by which devices install it."""
+    try:
+        chain, key = tls.certificate(folder, host)
+    except tls.BadHost as fault:
+        raise SystemExit(f"TLS: {fault}") from None
+    os.environ["ROUNDSMAN_CERTIFICATE"] = str(chain)
+    page = install.sheet(_origin(host, port), certificates.read(chain.read_bytes()))
+    _sheet(folder, host).write_text(page, encoding="utf-8")
+    return chain, key
+
+
+def _sheet(folder: Path, host: str) -> Path:
+    return folder / f"{host}.install.html"
+
+
+def _origin(host: str, port: int) -> str:
+    if not host:
+        return f"http://localhost:{port}"
+    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+
+
 def _greet(settings: Settings, port: int, host: str) -> None:
     services: Services = create_app(settings).extensions[EXTENSION]
-    origin = f"https://{host}:{port}" if host else f"http://localhost:{port}"
+    origin = _origin(host, port)
     print(f"\nRoundsman 巡安    {origin}/app/    (is it up? {origin}/healthz)")
+    if host:
+        print(f"install sheet for devices: {origin}/install, to print: {_sheet(settings.data / 'tls', host)}")
     for facility in facilities.everyone(services.store):
         print(f"\n{facility.facility}  {facility.name}")
         if facility.facility == build(SEED).id:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,10 +19,30 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 AUTHORITY_DAYS = 3650
 CERTIFICATE_DAYS = 397
 _RENEW_BEFORE = timedelta(days=30)
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*")
+_AUTHORITY = "authority"
+
+
+class BadHost(ValueError):
+    """No certificate can be for this host."""
+
+
+def checked(host: str) -> str:
+    """A host name (RFC 1123) or address as it was given. Raises BadHost, also for the name of the authority's own files."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        if not _HOST.fullmatch(host) or len(host) > 253 or host.lower() == _AUTHORITY:
+            raise BadHost(f"{host!r} is no host name or address") from None
+    return host
 
 
 def certificate(folder: Path, host: str) -> tuple[Path, Path]:
-    """Certificate chain and key for a host name or address; made, and renewed 30 days before their end."""
+    """Certificate chain and key for a host name or address; made, and renewed 30 days before their end.
+
+    Raises BadHost.
+    """
+    checked(host)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     chain, key_file = folder / f"{host}.pem", folder / f"{host}.key"
     if not (chain.exists() and key_file.exists() and _good(chain)):
@@ -39,7 +60,7 @@ def _good(chain: Path) -> bool:
 
 def _authority(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     """The authority of this installation; ``authority.pem`` is what a handheld installs."""
-    cert_file, key_file = folder / "authority.pem", folder / "authority.key"
+    cert_file, key_file = folder / f"{_AUTHORITY}.pem", folder / f"{_AUTHORITY}.key"
     if cert_file.exists() and key_file.exists():
         key = serialization.load_pem_private_key(key_file.read_bytes(), password=None)
         assert isinstance(key, ec.EllipticCurvePrivateKey)

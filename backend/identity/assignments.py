@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from backend.audit.log import append
 from backend.identity.officers import UnknownOfficer
+from backend.kernel.clock import to_text
 from backend.kernel.problems import Problem
 from backend.storage import tables
 from backend.storage.door import Door, Transaction
@@ -45,46 +46,96 @@ class Assignments:
         return found
 
 
-def assign(door: Door, facility: str, officer: str, place: str, by: str) -> None:
-    """Gives an officer a place with all in it from now on; what he has already stays as it is.
+@dataclass(frozen=True, slots=True)
+class Period:
+    """When an assignment lasts: ``since`` (inclusive; None: from now on) and ``until`` (exclusive; None: it lasts), in
+    milliseconds."""
+
+    since: int | None = None
+    until: int | None = None
+
+    def begins(self, now: int) -> int:
+        """When it begins. Raises Problem ``request.invalid``: a right is never given for a time that has gone."""
+        since = now if self.since is None else self.since
+        if since < now:
+            raise _wrong("since")
+        if self.until is not None and self.until <= since:
+            raise _wrong("until")
+        return since
+
+
+ALWAYS = Period()
+"""From now on, without an end."""
+
+
+def of_officer(store: Store, facility: str, officer: str) -> list[Assignment]:
+    """All that an officer ever had and will have, the oldest first; not what was taken back before it began.
+
+    Raises UnknownOfficer.
+    """
+    with store.reading() as connection:
+        known = select(_O.officer).where(_O.facility == facility, _O.officer == officer)
+        if connection.execute(known).one_or_none() is None:
+            raise UnknownOfficer(officer)
+        found = Assignments(store).read(connection, facility, [officer]).get(officer, [])
+    return [each for each in found if each.until != each.since]
+
+
+def assign(door: Door, facility: str, officer: str, place: str, by: str, period: Period = ALWAYS) -> None:
+    """Gives an officer a place with all in it for a period; what he has already stays as it is, and periods that overlap
+    are as good as one.
 
     ``by``: an officer's id, or ``console``. Raises UnknownOfficer, and Problem ``reference.unknown`` for a place that
-    is not, or is no more.
+    is not, or is no more, ``request.invalid`` for a period that has begun or has no length, ``record.state`` for an
+    officer who is revoked.
     """
 
     def work(transaction: Transaction) -> None:
-        _known_officer(transaction, officer)
-        if _place_state(transaction, place) != "open":
-            raise Problem("reference.unknown", "place")
+        if _known_officer(transaction, officer).revoked_at is not None:
+            raise Problem("record.state", "officer", state="revoked")
+        check_place(transaction, place, "place")
+        since, until = period.begins(transaction.now), period.until
         had = transaction.connection.execute(_mine(transaction, officer, place)).all()
-        if any(_lasts(row, transaction.now) for row in had):
+        if any(row.since <= since and _reaches(row.until, until) for row in had):
             return
-        since = max([transaction.now, *(row.until for row in had)])
-        row = {"facility": facility, "officer": officer, "place": place, "until": None}
+        row = {"facility": facility, "officer": officer, "place": place, "until": until}
         if any(row.since == since for row in had):
             same = update(tables.assignments).where(*_key(transaction, officer, place), _A.since == since)
-            transaction.execute(same.values(until=None))
+            transaction.execute(same.values(until=until))
         else:
             transaction.execute(insert(tables.assignments), row | {"since": since})
-        append(transaction, "scope.assigned", {"officer": officer, "place": place, "by": by})
+        append(transaction, "scope.assigned", {"officer": officer, "place": place, "by": by} | _told(period))
 
     door.write(facility, work)
 
 
+def _told(period: Period) -> dict[str, str]:
+    """The ends of a period that were named, as text."""
+    ends = {"since": period.since, "until": period.until}
+    return {name: to_text(moment) for name, moment in ends.items() if moment is not None}
+
+
+def _reaches(has: int | None, wanted: int | None) -> bool:
+    return has is None or (wanted is not None and has >= wanted)
+
+
+def _wrong(field: str) -> Problem:
+    return Problem("request.invalid", field, errors=(Problem("field.invalid", field),))
+
+
 def unassign(door: Door, facility: str, officer: str, place: str, by: str) -> None:
-    """Takes a place from an officer from now on; one that he has not changes nothing. Raises UnknownOfficer."""
+    """Takes a place from an officer from now on, periods that have not begun among it; one that he has not changes
+    nothing. Raises UnknownOfficer."""
 
     def work(transaction: Transaction) -> None:
         _known_officer(transaction, officer)
-        lasting = [
-            row.since
-            for row in transaction.connection.execute(_mine(transaction, officer, place))
-            if _lasts(row, transaction.now)
-        ]
-        for since in lasting:
-            ended = update(tables.assignments).where(*_key(transaction, officer, place), _A.since == since)
-            transaction.execute(ended.values(until=max(transaction.now, since)))
-        if lasting:
+        mine, now = _key(transaction, officer, place), transaction.now
+        had = transaction.connection.execute(_mine(transaction, officer, place)).all()
+        open_ones = [row.since for row in had if row.until is None or row.until > max(now, row.since)]
+        for since in open_ones:  # one that has not begun ends as it would begin: it is empty, and nobody ever had it
+            ended = update(tables.assignments).where(*mine, _A.since == since)
+            transaction.execute(ended.values(until=max(now, since)))
+        if open_ones:
             append(transaction, "scope.ended", {"officer": officer, "place": place, "by": by})
 
     door.write(facility, work)
@@ -117,10 +168,11 @@ def _known_officer(transaction: Transaction, officer: str) -> Any:
     return row
 
 
-def _place_state(transaction: Transaction, place: str) -> str | None:
+def check_place(transaction: Transaction, place: str, field: str) -> None:
+    """Raises Problem ``reference.unknown`` for what is no place of the facility, or is no more."""
     wanted = select(_R.state).where(_R.facility == transaction.facility, _R.id == place, _R.kind == "place")
-    found: str | None = transaction.connection.execute(wanted).scalar_one_or_none()
-    return found
+    if transaction.connection.execute(wanted).scalar_one_or_none() != "open":
+        raise Problem("reference.unknown", field)
 
 
 def _key(transaction: Transaction, officer: str, place: str) -> tuple[Any, ...]:
@@ -129,7 +181,3 @@ def _key(transaction: Transaction, officer: str, place: str) -> tuple[Any, ...]:
 
 def _mine(transaction: Transaction, officer: str, place: str) -> Any:
     return select(_A.since, _A.until).where(*_key(transaction, officer, place))
-
-
-def _lasts(row: Any, now: int) -> bool:
-    return row.until is None or row.until > now

@@ -9,16 +9,21 @@ from sqlalchemy import bindparam, select
 
 from backend.audit.log import append
 from backend.domain.posts import FACILITY_TYPES
-from backend.identity import terminals
+from backend.identity import credentials, officers, staff, terminals
+from backend.identity.officers import CONSOLE, NewOfficer, Officer
+from backend.identity.staff import Candidate
 from backend.identity.terminals import Terminal
 from backend.kernel.ids import FACILITY, uuid7
 from backend.kernel.keys import SigningKey
+from backend.kernel.problems import Problem
 from backend.storage import tables
-from backend.storage.door import Door, Transaction
+from backend.storage.door import Door, Transaction, UnknownFacility
 from backend.storage.engine import Refused, Store
 
 SERVER_LABEL = "server"
 _F = tables.facilities.c
+Facts = tuple[str, str, str]
+"""Id, name and type of a facility."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +46,60 @@ class FacilityExists(ValueError):
     """There is a facility of that id already."""
 
 
-def found(door: Door, facility: str, name: str, type_: str, key: SigningKey) -> None:
-    """Makes a facility and enrols the server in it with its own key. Raises ValueError, FacilityExists."""
+def found(
+    door: Door,
+    facility: str,
+    name: str,
+    type_: str,
+    key: SigningKey,
+    administrator: NewOfficer | None = None,
+    by: str = CONSOLE,
+) -> None:
+    """Makes a facility and enrols the server in it with its own key; with its first ``administrator``, if one is given.
+
+    ``by``: ``console``, or facility and officer as ``HOME/<id>``. Raises ValueError, FacilityExists.
+    """
     if not FACILITY.fullmatch(facility) or type_ not in FACILITY_TYPES or not 1 <= len(name) <= 80:
         raise ValueError(f"a facility needs an id like {FACILITY.pattern}, a name, and a type of {FACILITY_TYPES}")
     server = uuid7(door.clock.now())
+    first = [] if administrator is None else [administrator]
+    hashed = [credentials.HASHER.hash(each.secret) for each in first]
 
     def work(transaction: Transaction) -> None:
-        append(transaction, "facility.founded", {"facility": facility, "type": type_, "key": key.thumbprint})
+        facts = {"facility": facility, "type": type_, "key": key.thumbprint, "by": by}
+        append(transaction, "facility.founded", facts)
         terminals.add(transaction, server, SERVER_LABEL, key.jwk)
+        officers.enter(transaction, first, hashed, by)
 
     try:
         door.found({"facility": facility, "name": name, "type": type_, "server": server}, work)
     except Refused:
         raise FacilityExists(facility) from None
+
+
+def found_from(door: Door, home: Officer, wanted: Facts, administrator: Candidate, key: SigningKey) -> NewOfficer:
+    """Founds a facility from another one, whose log says first that it was asked for: its first administrator, with the
+    temporary secret that is told once.
+
+    Raises Problem ``facility.exists``, ``field.invalid`` for facts that cannot be.
+    """
+    facility, name, type_ = wanted
+    if not staff.NAME.fullmatch(name):
+        raise Problem("field.invalid", "name")
+    first = staff.checked(administrator, uuid7(door.clock.now()))
+    facts = {"facility": facility, "by": home.officer}
+
+    def ask(transaction: Transaction) -> None:
+        if transaction.connection.execute(select(_F.facility).where(_F.facility == facility)).first() is not None:
+            raise Problem("facility.exists", "id")
+        append(transaction, "facility.asked", facts)
+
+    door.write(home.facility, ask)
+    try:
+        found(door, facility, name, type_, key, first, f"{home.facility}/{home.officer}")
+    except FacilityExists:
+        raise Problem("facility.exists", "id") from None
+    return first
 
 
 def everyone(store: Store) -> list[Facility]:
@@ -65,11 +110,11 @@ def everyone(store: Store) -> list[Facility]:
 
 
 def one(store: Store, facility: str) -> Facility:
-    """Raises LookupError."""
+    """Raises UnknownFacility."""
     for each in everyone(store):
         if each.facility == facility:
             return each
-    raise LookupError(facility)
+    raise UnknownFacility(facility)
 
 
 def server(store: Store, facility: str) -> Terminal:

@@ -45,13 +45,14 @@ class Request:
 def key_of(store: Store, terminal: str, incarnation: int) -> tuple[str, dict[str, str]]:
     """Facility and key (JWK) of an incarnation, the present one or one that has ended.
 
-    Raises Problem ``terminal.unknown``.
+    Raises Problem ``terminal.unknown``, also for the server's own terminal: nobody pushes for that.
     """
     present = select(_T.facility, _T.jwk).where(_T.terminal == terminal, _T.incarnation == incarnation)
     past = select(_I.facility, _I.jwk).where(_I.terminal == terminal, _I.incarnation == incarnation)
     with store.reading() as connection:
         row = connection.execute(present).first() or connection.execute(past).first()
-    if row is None:
+        ours = row is not None and terminals.is_server(connection, terminal)
+    if row is None or ours:
         raise Problem("terminal.unknown")
     return row.facility, orjson.loads(row.jwk)
 
@@ -72,7 +73,7 @@ def issue(door: Door, key: str, request: Request) -> Issued:
     """Gives a terminal its next incarnation. ``key``: the thumbprint that asks, of the incarnation which ends.
 
     The same key for the same incarnation gets the same again, whatever has come since. Raises Problem
-    ``terminal.unknown``, ``terminal.revoked``, ``proof.invalid``, ``incarnation.taken`` when another key was given the
+    ``terminal.unknown``, that of ``terminals.barred``, ``proof.invalid``, ``incarnation.taken`` when another key was given the
     next incarnation, and ``request.invalid`` for a key that is in use.
     """
     with door.store.reading() as connection:
@@ -87,8 +88,9 @@ def issue(door: Door, key: str, request: Request) -> Issued:
         assert now is not None
         if now.incarnation != now.terminal.incarnation:
             return _again(transaction, now.terminal, now.incarnation + 1, new)
-        if now.terminal.state not in (ACTIVE, FROZEN):
-            raise Problem("terminal.revoked")
+        problem = terminals.barred(now.terminal.state)
+        if problem is not None:
+            raise problem
         if terminals.holder(transaction.connection, new) is not None:
             raise Problem("request.invalid", "jwk", errors=(Problem("field.invalid", "jwk"),))
         return _begin(transaction, now.terminal, request)

@@ -1,8 +1,8 @@
 """Who is given what: a scope is a list of partitions.
 
 A patrol or cell officer is given the wards he is assigned to, the places in them and the persons held there now; a
-leader, medic, desk, auditor or procurator the whole facility; an administrator no records at all. Of a subject he is
-given those compartments that GIVEN names for his post.
+leader, medic, desk, auditor or procurator the whole facility; an administrator and the city's duty no records. Of a
+subject he is given those compartments that GIVEN names for his post.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ GIVEN: Mapping[tuple[str, Compartment], frozenset[Post]] = {
     ("place", Compartment.BASE): READERS,
     ("person", Compartment.BASE): READERS,
     ("person", Compartment.CASE): frozenset({Post.DISC, Post.LEAD, Post.DIR, Post.INT, Post.PROC, Post.AUD}),
+    ("person", Compartment.MEDICAL): frozenset({Post.MED, Post.DIR, Post.PROC, Post.AUD}),
+    ("person", Compartment.LOCATION): frozenset({Post.PAT, Post.LEAD, Post.DIR}),
     ("facility", Compartment.BASE): FACILITY_POSTS,
 }
 """Subject and compartment of a partition → the posts that are given it, each as far as the post reaches: ward posts

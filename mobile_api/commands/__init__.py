@@ -2,10 +2,10 @@
 
 from flask import Flask
 
-from mobile_api.commands import audit, backup, epochs, facility, officers, openapi, terminals
+from mobile_api.commands import alarms, audit, backup, epochs, facility, imports, keys, officers, openapi, terminals
 
 
 def register_commands(app: Flask) -> None:
     """Puts the groups under ``flask``."""
-    for module in (audit, backup, epochs, facility, officers, openapi, terminals):
+    for module in (alarms, audit, backup, epochs, facility, imports, keys, officers, openapi, terminals):
         app.cli.add_command(module.group)

@@ -9,7 +9,6 @@ from flask.cli import AppGroup
 
 from backend.audit import backups
 from backend.audit.backups import Unfit
-from backend.kernel.keys import load_jwk
 from backend.storage.engine import sqlite_url
 from mobile_api.commands.plainly import plainly
 from mobile_api.services import services
@@ -45,7 +44,7 @@ def confirm(copy: str) -> None:
     here = services()
     url = copy if "://" in copy else sqlite_url(Path(copy).resolve())
     try:
-        found = backups.confirm(here.door, load_jwk(here.keyring.head.jwk), url)
+        found = backups.confirm(here.door, here.keyring.heads, url)
     except Unfit as unfit:
         raise click.ClickException(str(unfit)) from None
     for each in found:
