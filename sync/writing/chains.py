@@ -16,7 +16,7 @@ from sqlalchemy import bindparam, delete, select, update
 
 from backend.audit.log import append
 from backend.identity.segments import MOST_RANGES, Chain, Segment, Segments, lacking
-from backend.identity.terminals import ACTIVE, CLOSED, FROZEN, REVOKED, Ends, Terminal
+from backend.identity.terminals import CLOSED, FROZEN, REVOKED, Ends, Terminal, barred
 from backend.kernel.framing import Frame
 from backend.kernel.ids import b64
 from backend.kernel.problems import Problem
@@ -283,8 +283,8 @@ class Chains:
 
 def _refused(job: Job, end: Terminal) -> Problem | None:
     """Why a chain takes nothing of a job, whatever it brings."""
-    if end.state not in (ACTIVE, FROZEN, *_LEAVING) or (end.state in _LEAVING and not job.evacuation):
-        return Problem("terminal.revoked")
+    if not (job.evacuation and end.state in _LEAVING) and (problem := barred(end.state)) is not None:
+        return problem
     if job.evacuation and end.state not in _LEAVING:
         return Problem("evacuation.not_ordered")
     if job.incarnation != end.incarnation:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 
+import orjson
 import structlog
 from sqlalchemy import bindparam, delete, update
 
@@ -33,7 +34,7 @@ from sync.writing.queue import Queue
 
 _log = structlog.get_logger(__name__)
 
-_R, _D = tables.records.c, tables.disputes.c
+_R, _D, _C = tables.records.c, tables.disputes.c, tables.confirmations.c
 _CHANGED = ("version", "seq", "partition", "place", "state", "body", "author", "since")
 _CHANGE = (
     update(tables.records)
@@ -41,6 +42,11 @@ _CHANGE = (
     .values({name: bindparam(name) for name in _CHANGED})
 )
 _SETTLE = delete(tables.disputes).where(_D.facility == bindparam("facility"), _D.record == bindparam("record"))
+_SPEND = (
+    update(tables.confirmations)
+    .where(_C.facility == bindparam("of_facility"), _C.confirmation == bindparam("of_confirmation"))
+    .values(op=bindparam("op"), spent_at=bindparam("spent_at"))
+)
 Batch = tuple[Origin, Sequence[Operation]]
 
 
@@ -66,11 +72,12 @@ class Commits:
         self._guard = threading.Lock()
         self._queue = Queue()
         self._turns: dict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._change, self._close = map(door.store.prepare, (_CHANGE, _SETTLE))
+        self._change, self._close, self._spend = map(door.store.prepare, (_CHANGE, _SETTLE, _SPEND))
         self._operations = door.store.insertion(tables.operations)
         self._records = door.store.insertion(tables.records)
         self._versions = door.store.insertion(tables.versions)
         self._open = door.store.insertion(tables.disputes)
+        self._attachments = door.store.insertion(tables.attachments)
         self._partitions = Partitions(door.store)
         self._stays = Stays(door.store)
         self._custody = Custody(door.store, acceptance)
@@ -179,6 +186,9 @@ class Commits:
         return answers
 
     def _work(self, transaction: Transaction, jobs: list[Job]) -> _Work:
+        whole = jobs[0].whole  # then it is the only one
+        if whole is not None:
+            whole(transaction)
         parts = self._chains.meet(transaction, jobs)
         batches: list[Batch] = [
             (Origin(part.end.terminal, part.end.incarnation, part.gap, part.evacuated), part.fresh)
@@ -189,6 +199,8 @@ class Commits:
         done = _Work(transaction, parts, [[] for _ in jobs], [])
         if any(fresh for _, fresh in batches):
             done.outcomes = self._judge(done, batches)
+        if whole is not None and (isinstance(parts[0], Problem) or not all(map(_is_applied, done.outcomes[0]))):
+            raise Problem("state.changed")
         failpoints.hit("group.planned")
         done.standings = self._chains.advance(transaction, jobs, parts)
         return done
@@ -228,6 +240,7 @@ class Commits:
         # Those of one partition side by side: they are read together, and lie on fewer pages so.
         transaction.put(self._records, sorted(rows.new_records, key=itemgetter("partition", "seq")))
         transaction.put(self._versions, rows.versions)
+        transaction.put(self._attachments, rows.attachments)
         keyed = [row | {"of_facility": row["facility"], "of_id": row["id"]} for row in rows.changed_records]
         transaction.put(self._change, keyed)
         self._partitions.enter(transaction, rows.changes)
@@ -239,6 +252,7 @@ class Commits:
         ]
         transaction.put(self._close, disputes)
         transaction.put(self._open, [row for row in disputes if row["conflict"] is not None])
+        transaction.put(self._spend, rows.spent)
         transaction.leaves += rows.leaves
 
     def _tell(self, done: _Work) -> None:
@@ -249,6 +263,10 @@ class Commits:
             self._herald.tell(
                 News(transaction.facility, tree.epoch, transaction.seq, frozenset(done.partitions), alarms)
             )
+
+
+def _is_applied(outcome: bytes) -> bool:
+    return bool(orjson.loads(outcome)["status"] == "applied")
 
 
 def _give(job: Job, answer: Answer | Problem) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from backend.identity.segments import Range, Segment
 from backend.identity.terminals import Terminal
 from backend.kernel.problems import Problem
+from backend.storage.door import Transaction
 from sync.judging.accept import Operation
 
 
@@ -45,7 +46,9 @@ class Job:
     Their numbers follow each other, and their hashes follow from ``prior``, the hash before the first one; it is None
     when the server builds on the end itself. ``evacuation``: a revoked terminal hands them in. After its turn a job has
     ``answer`` or ``error``. ``upto`` and ``faulty`` serve the repair of a group that failed: commit only so many
-    operations; set those aside, by their place in the job from 1, that failed alone.
+    operations; set those aside, by their place in the job from 1, that failed alone. ``whole``: all of its operations are
+    applied or nothing is written; it is called before any of them is judged, under the facility's lock, and what it
+    raises stops the job.
     """
 
     facility: str
@@ -59,6 +62,7 @@ class Job:
     upto: int | None = None
     faulty: set[int] = field(default_factory=set)
     evacuation: bool = False
+    whole: Callable[[Transaction], None] | None = None
 
     @property
     def done(self) -> bool:

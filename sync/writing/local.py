@@ -18,6 +18,7 @@ from backend.audit.log import anchor_of
 from backend.identity import facilities, sessions
 from backend.identity.officers import Officer
 from backend.identity.terminals import Terminal
+from backend.imports.draft import Draft, First
 from backend.kernel.clock import to_text
 from backend.kernel.framing import Frame, link
 from backend.kernel.ids import uuid7
@@ -60,12 +61,19 @@ class Desk:
 
     def act(self, officer: Officer, acts: Sequence[Act]) -> list[dict[str, Any]]:
         """Does several acts in order, in one transaction; returns their outcomes."""
-        terminal = facilities.server(self._door.store, officer.facility)
         acts = [self._looked(officer.facility, act) for act in acts]
+        return self._do(officer, acts, None)
+
+    def make(self, officer: Officer, drafts: Sequence[Draft], first: First) -> None:
+        """Makes all the records of some drafts, or none (``backend.imports.draft.Make``)."""
+        self._do(officer, [Act(each.kind, each.verb, each.record, each.fields) for each in drafts], first)
+
+    def _do(self, officer: Officer, acts: Sequence[Act], whole: First | None) -> list[dict[str, Any]]:
+        terminal = facilities.server(self._door.store, officer.facility)
         session = sessions.start(self._door, terminal, officer, hours=1)
         job = Job(
             officer.facility, terminal.terminal, terminal.incarnation,
-            lambda end: self._build(end, session.session, officer.officer, acts),
+            lambda end: self._build(end, session.session, officer.officer, acts), whole=whole,
         )  # fmt: skip
         return [orjson.loads(outcome) for outcome in self._commits.submit(job).outcomes]
 

@@ -34,13 +34,18 @@ class Queue:
         return bell
 
     def take(self, facility: str) -> list[Job]:
-        """The next group: the oldest job of each of the terminals that have waited longest. For who leads."""
+        """The next group: the oldest job of each of the terminals that have waited longest. For who leads.
+
+        One that is whole is a group by itself, so that what stops it stops nobody else.
+        """
         queue = self._waiting[facility]
         taken: dict[str, Job] = {}
         for job in queue:
+            if job.whole is not None and taken:
+                break
             if job.terminal not in taken:
                 taken[job.terminal] = job
-                if len(taken) == MOST_JOBS:
+                if len(taken) == MOST_JOBS or job.whole is not None:
                     break
         for job in taken.values():
             queue.remove(job)

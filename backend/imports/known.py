@@ -1,0 +1,65 @@
+"""What is there already, as far as a file speaks of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, select
+
+from backend.kernel.kind import Head
+from backend.storage import tables
+
+_R, _O = tables.records.c, tables.officers.c
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """``places``: the open ones by id. ``persons``, ``officers``: numbers that are taken, also by who has left."""
+
+    places: Mapping[str, Head]
+    persons: frozenset[str] = frozenset()
+    officers: frozenset[str] = frozenset()
+
+    def by_code(self) -> dict[str, list[Head]]:
+        """Places by their codes, which nothing keeps from being used twice."""
+        found: dict[str, list[Head]] = defaultdict(list)
+        for head in self.places.values():
+            found[head.doc["code"]].append(head)
+        return found
+
+
+def read(connection: Connection, facility: str, *, persons: bool = False, officers: bool = False) -> Known:
+    """What is there; numbers only as far as they are asked for."""
+    return Known(
+        _places(connection, facility),
+        _persons(connection, facility) if persons else frozenset(),
+        _officers(connection, facility) if officers else frozenset(),
+    )
+
+
+def _places(connection: Connection, facility: str) -> dict[str, Head]:
+    here = (_R.facility == facility, tables.LODGED, _R.kind == "place", _R.state == "open")
+    return {row.id: _head(row) for row in connection.execute(select(tables.records).where(*here))}
+
+
+def _head(row: Any) -> Head:
+    said = orjson.loads(row.body)
+    return Head(
+        row.id, row.kind, row.version, row.seq, row.partition, row.place, row.state, said["terminal"], row.body,
+        said["doc"], row.author, row.since,
+    )  # fmt: skip
+
+
+def _persons(connection: Connection, facility: str) -> frozenset[str]:
+    here = (_R.facility == facility, tables.LODGED, _R.kind == "person")
+    bodies = connection.execute(select(_R.body).where(*here)).scalars()
+    docs = (orjson.loads(body)["doc"] for body in bodies)
+    return frozenset(doc["number"] for doc in docs if doc is not None)
+
+
+def _officers(connection: Connection, facility: str) -> frozenset[str]:
+    return frozenset(connection.execute(select(_O.number).where(_O.facility == facility)).scalars())
