@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import orjson
 from sqlalchemy import Connection, bindparam, select
 
+from backend.audit.views.readings import is_medical
 from backend.identity.officers import Officer
 from backend.kernel import failpoints
 from backend.kernel.clock import to_text
@@ -29,6 +30,8 @@ _PARTITION = re.compile(r"(place|person|facility)/[0-9A-Za-z-]{2,36}/[a-z]{1,16}
 _SIGNS = 40
 """Sequence numbers stay below 2⁴⁰; a cursor's bits above say that the partition is being filled (``_mark``)."""
 _RESET = ',"reset":true'
+Reading = Callable[[Sequence[str], int], None]
+"""Keeps that medical partitions are about to be given, up to a sequence number; raises Problem when it cannot."""
 _R = tables.records.c
 
 
@@ -75,13 +78,19 @@ class Puller:
         self._whole, self._part = store.prepare(whole), store.prepare(part)
         self._bodies = store.prepare(bodies.order_by(_R.partition, _R.seq))
 
-    def pull(self, officer: Officer, asked: Asked, now: int) -> bytes:
-        """The answer's JSON: at most ``limit`` rows. Raises Problem ``server.busy``, ``request.invalid``."""
+    def pull(self, officer: Officer, asked: Asked, now: int, reading: Reading) -> bytes:
+        """The answer's JSON: at most ``limit`` rows. ``reading`` is told of those that are medical.
+
+        Raises Problem ``server.busy``, ``request.invalid``, and what ``reading`` raises.
+        """
+        medical: list[str] = []
         with self._store.reading() as connection:
             sight = self._sights.read(connection, officer, now)
             gone = _gone(sight, asked.cursors)
             large, due = _divided(sight, asked)
-            parts, more = self._page(connection, sight.facility, due, asked.limit)
+            parts, more = self._page(connection, sight.facility, due, asked.limit, medical)
+        if medical:
+            reading(medical, sight.at)
         parts += _resets(large)
         begin = b'{"epoch":%d,"at":%d,"more":%b,"partitions":[' % (sight.epoch, sight.at, b"true" if more else b"false")
         end = {"snapshots": [each.partition for each in large], "gone": gone, "head": sight.head, "time": to_text(now)}
@@ -90,8 +99,10 @@ class Puller:
             parts[0] = parts[0][1:]
         return b"".join([begin, *parts, b"],", orjson.dumps(end)[1:]])
 
-    def _page(self, connection: Connection, facility: str, due: Sequence[Due], limit: int) -> tuple[list[bytes], bool]:
-        """Entries of at most ``limit`` rows together, in pieces, and whether there is more.
+    def _page(
+        self, connection: Connection, facility: str, due: Sequence[Due], limit: int, medical: list[str]
+    ) -> tuple[list[bytes], bool]:
+        """Entries of at most ``limit`` rows together, in pieces, and whether there is more; medical ones are noted.
 
         Whoever must throw something away is told so at once, though its rows come later: he may have the cursors of
         another epoch, which mean nothing once he has taken the present one.
@@ -103,6 +114,8 @@ class Puller:
             for each, cursor, bodies in self._read(connection, facility, group, limit):
                 limit -= len(bodies)
                 parts += _entry(each, cursor, bodies)
+                if bodies and is_medical(each.partition):
+                    medical.append(each.partition)
                 if cursor != each.kept.seq:
                     return [*parts, *_resets(rest[1:])], True
             rest = rest[len(group) :]

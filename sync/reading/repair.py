@@ -7,11 +7,13 @@ from collections.abc import Collection, Mapping
 
 import orjson
 
+from backend.audit.views.readings import is_medical
 from backend.identity.officers import Officer
 from backend.kernel.ids import b64
 from backend.storage.engine import Store
 from sync.digests import NOTHING, bucket, sign, spelt, sums, term
 from sync.reading.listing import Listing
+from sync.reading.pull import Reading
 from sync.reading.sights import Kept, Sights
 
 MOST_ROWS = 500
@@ -70,12 +72,14 @@ class Repairer:
             entries = [[row[0], sign(term(*row))] for row in self._listing.some(*here, ids)]
         return orjson.dumps({"partition": partition, "cursor": kept.seq, "entries": entries})
 
-    def rows(self, officer: Officer, partition: str, ids: Collection[str], now: int) -> bytes:
-        """Rows of a partition by their ids. Raises Problem ``partition.forbidden``."""
+    def rows(self, officer: Officer, partition: str, ids: Collection[str], now: int, reading: Reading) -> bytes:
+        """Rows of a partition by their ids. ``reading`` is told of a medical one. Raises Problem ``partition.forbidden``."""
         with self._store.reading() as connection:
             sight = self._sights.read(connection, officer, now)
             kept = sight.one(partition)
             found = self._listing.some(connection, sight.facility, partition, sorted(set(ids)))
             rows = [body for _, _, body in found]
+        if rows and is_medical(partition):
+            reading([partition], kept.seq)
         begin = orjson.dumps({"partition": partition, "cursor": kept.seq})
         return b'%b,"rows":[%b]}' % (begin[:-1], b",".join(rows))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from backend.domain.posts import WARD_POSTS
 from backend.identity.officers import Officer
@@ -15,9 +15,9 @@ from backend.kernel.problems import Problem
 from backend.storage import tables
 from backend.storage.engine import Store
 
-_P, _F = tables.partitions.c, tables.facilities.c
+_A, _P, _F = tables.assignments.c, tables.partitions.c, tables.facilities.c
 _MOST_REMEMBERED = 256
-_MINUTE_MS = 60_000
+_NEVER = 2**62
 
 
 class Kept(NamedTuple):
@@ -59,8 +59,8 @@ class Sight:
 class Sights:
     """Reads sights, and remembers them for as long as the facility's signed head is the same.
 
-    Whatever is written leaves a leaf, and with it another head; so the same head is the same facility. A minute is the
-    longest, for assignments whose end was set beforehand.
+    Whatever is written leaves a leaf, and with it another head; so the same head is the same facility, until an assignment
+    begins or ends that was given beforehand.
     """
 
     def __init__(self, store: Store) -> None:
@@ -70,15 +70,19 @@ class Sights:
         self._facility = store.prepare(select(_F.epoch, _F.seq, _F.head).where(_F.facility == here))
         kept = select(_P.partition, _P.seq, _P.present, _P.count, _P.digest, _P.floor)
         self._kept = store.prepare(kept.where(_P.facility == here, store.among(_P.partition, "names")))
-        self._remembered: dict[tuple[str, ...], tuple[int, Sight]] = {}
+        mine = (_A.facility == here, _A.officer == bindparam("o"))
+        begins = select(func.min(_A.since)).where(*mine, _A.since > bindparam("now"))
+        ends = select(func.min(_A.until)).where(*mine, _A.until > bindparam("now"))
+        self._turns = store.prepare(select(begins.scalar_subquery(), ends.scalar_subquery()))
+        self._remembered: dict[tuple[str, ...], tuple[range, Sight]] = {}
 
     def read(self, connection: Connection, officer: Officer, now: int) -> Sight:
         """What this officer is given, in the view of this connection."""
         epoch, at, head = self._facility.tuples(connection, {"f": officer.facility})[0]
         in_wards = not WARD_POSTS.isdisjoint(officer.posts)
         key = (officer.facility, officer.officer if in_wards else "", *officer.posts)
-        minute, known = self._remembered.get(key, (0, None))
-        if known is not None and known.head == head and minute == now // _MINUTE_MS:
+        good, known = self._remembered.get(key, (range(0), None))
+        if known is not None and known.head == head and now in good:
             return known
         names = self._scopes.read(connection, officer, now)
         asked = {"f": officer.facility, "names": self._store.listed(names)}
@@ -87,5 +91,12 @@ class Sights:
         made = Sight(officer.facility, epoch, at, head, {name: kept.get(name, EMPTY) for name in names}, filled)
         if len(self._remembered) >= _MOST_REMEMBERED:
             self._remembered.clear()
-        self._remembered[key] = (now // _MINUTE_MS, made)
+        self._remembered[key] = (range(now, self._turn(connection, officer, now) if in_wards else _NEVER), made)
         return made
+
+    def _turn(self, connection: Connection, officer: Officer, now: int) -> int:
+        """When the next of an officer's assignments begins or ends by itself."""
+        asked = {"f": officer.facility, "o": officer.officer, "now": now}
+        return min(
+            (moment for moment in self._turns.tuples(connection, asked)[0] if moment is not None), default=_NEVER
+        )

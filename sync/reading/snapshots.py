@@ -23,6 +23,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from backend.audit.views.readings import is_medical
 from backend.identity.officers import Officer
 from backend.kernel.clock import Clock
 from backend.kernel.ids import b64, sha256
@@ -30,6 +31,7 @@ from backend.kernel.problems import Problem
 from backend.storage.engine import Store
 from sync.digests import NOTHING
 from sync.reading.listing import Listing
+from sync.reading.pull import Reading
 from sync.reading.sights import Kept, Sight, Sights
 
 KEEP_MS = 24 * 3_600_000
@@ -92,8 +94,8 @@ class Snapshots:
         finally:
             self._turn.release()
 
-    def open(self, officer: Officer, name: str) -> tuple[Snapshot, BinaryIO]:
-        """A snapshot and its bytes as an open file, which the caller closes.
+    def open(self, officer: Officer, name: str, reading: Reading) -> tuple[Snapshot, BinaryIO]:
+        """A snapshot and its bytes as an open file, which the caller closes. ``reading`` is told of a medical one.
 
         Raises Problem ``snapshot.gone``, ``partition.forbidden``.
         """
@@ -105,6 +107,8 @@ class Snapshots:
         sight.one(found.partition)
         if found.epoch != sight.epoch:
             raise Problem("snapshot.gone")
+        if is_medical(found.partition):
+            reading([found.partition], found.cursor)
         try:
             return found, self._data(found.sha256).open("rb")
         except FileNotFoundError:

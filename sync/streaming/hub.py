@@ -18,6 +18,7 @@ from functools import partial
 
 import structlog
 
+from backend.audit.views.readings import is_medical
 from backend.identity.sessions import Session
 from backend.kernel.clock import Clock
 from backend.kernel.problems import Problem
@@ -50,7 +51,8 @@ class _Batch:
         self.at = max(self.at, (news.epoch, news.at))
         for partition in (*news.partitions, *(partition for partition, _ in news.alarms)):
             self.partitions[partition] = max(news.at, self.partitions.get(partition, 0))
-        self.alarms += news.alarms
+        # A medical row is given by a pull alone, which keeps who was given it.
+        self.alarms += [each for each in news.alarms if not is_medical(each[0])]
 
 
 class Hub:

@@ -21,15 +21,16 @@ Reading = tuple[Position, frozenset[str]]
 Memo = dict[Any, Reading]
 _F, _P, _R = tables.facilities.c, tables.partitions.c, tables.records.c
 _A, _S, _O, _T = tables.assignments.c, tables.sessions.c, tables.officers.c, tables.terminals.c
+_H = tables.postings.c
 _LASTING = (_A.since <= bindparam("now"), or_(_A.until.is_(None), _A.until > bindparam("now")))
 
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """Where a facility stands. ``assigned`` differs when assignments that last now are not those of before."""
+    """Where a facility stands. ``assigned`` differs when assignments that last now, or posts, are not those of before."""
 
     at: Position
-    assigned: tuple[int, int]
+    assigned: tuple[int, ...]
 
 
 class Lookout:
@@ -50,6 +51,8 @@ class Lookout:
         places = select(_A.officer, _A.place).where(_A.facility == bindparam("f"), listed["officers"], *_LASTING)
         mark = select(func.count(), func.coalesce(func.max(_A.since), 0)).where(_A.facility == bindparam("f"))
         self._alive, self._places, self._mark = map(store.prepare, (alive, places, mark.where(*_LASTING)))
+        posted = select(func.coalesce(func.max(_H.since), 0)).where(_H.facility == bindparam("f"))
+        self._posted = store.prepare(posted)
         self._position = store.prepare(select(_F.epoch, _F.seq).where(here))
         self._everywhere = store.prepare(select(_F.facility, _F.epoch, _F.seq))
         touched = select(_P.partition, _P.seq).where(_P.facility == bindparam("f"), _P.seq > bindparam("after"))
@@ -93,8 +96,9 @@ class Lookout:
         with self._store.reading() as connection:
             found = {}
             for facility, epoch, seq in self._everywhere.tuples(connection, {}):
-                count, newest = self._mark.tuples(connection, {"f": facility, "now": now})[0]
-                found[facility] = Stand((epoch, seq), (count, newest))
+                assigned = self._mark.tuples(connection, {"f": facility, "now": now})[0]
+                posted = self._posted.tuples(connection, {"f": facility})[0]
+                found[facility] = Stand((epoch, seq), (*assigned, *posted))
         return found
 
     def touched(self, facility: str, after: int) -> dict[str, int]:
