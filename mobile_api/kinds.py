@@ -39,6 +39,7 @@ def describe(kind: Kind) -> dict[str, Any]:
             "text": _text(verb.text),
             "creates": verb.creates,
             "signoff": verb.signoff,
+            "confirm": verb.confirm,
             "edits": verb.edits,
             "watches": list(verb.watches),
             "removes": verb.removes,

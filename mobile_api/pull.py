@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from flask import Response
 from marshmallow import Schema, ValidationError, fields, validate
 
+from backend.audit.views import readings
 from backend.identity.sessions import Session
+from mobile_api.asking import reader
 from mobile_api.blueprint import Blueprint
 from mobile_api.guard import session, signed_in
 from mobile_api.services import Services, services
-from sync.reading.pull import MOST_ROWS, Asked
+from sync.reading.pull import MOST_ROWS, Asked, Reading
 
 PATH = "/v1/sync/pull"
 _MOST_PARTITIONS = 20_000
@@ -84,9 +87,14 @@ def pull(body: dict[str, Any]) -> Response:
     return Response(answer(services(), session(), body), mimetype="application/json")
 
 
+def reading(here: Services, caller: Session) -> Reading:
+    """What keeps that the caller is given medical rows."""
+    return partial(readings.note_medical, here.door, reader(caller))
+
+
 def answer(here: Services, caller: Session, body: dict[str, Any]) -> bytes:
     """The answer's JSON to a body that REQUEST has found right."""
     asked = Asked(body["partitions"], body["limit"], body.get("epoch"), body.get("snapshots", False))
-    page = here.puller.pull(caller.officer, asked, here.clock.now())
+    page = here.puller.pull(caller.officer, asked, here.clock.now(), reading(here, caller))
     here.sightings.hear(caller, page)
     return page

@@ -11,6 +11,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 from backend.domain.posts import READERS
 from mobile_api.blueprint import Blueprint
 from mobile_api.guard import session, signed_in
+from mobile_api.pull import reading
 from mobile_api.services import services
 from sync.digests import BUCKETS
 from sync.reading.repair import MOST_ROWS
@@ -162,7 +163,9 @@ def entries(body: dict[str, Any]) -> Response:
 def rows(body: dict[str, Any]) -> Response:
     """Get rows of a partition by their ids."""
     here = services()
-    return _json(here.repairer.rows(session().officer, body["partition"], body["ids"], here.clock.now()))
+    mine = session()
+    noted = reading(here, mine)
+    return _json(here.repairer.rows(mine.officer, body["partition"], body["ids"], here.clock.now(), noted))
 
 
 def _json(said: bytes) -> Response:

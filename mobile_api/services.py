@@ -8,9 +8,17 @@ from typing import cast
 from flask import current_app
 
 from backend.audit.highwater import HighWater
+from backend.facts.alerts import Alerts
+from backend.files.receiving import Receiver
+from backend.files.tending import Tending
+from backend.files.uploads import Uploads
+from backend.identity.confirmations import Confirmer
 from backend.identity.keyring import Keyring
 from backend.identity.proofs import Nonces
-from backend.identity.sessions import Sessions, Tokens
+from backend.identity.rates import Throttle
+from backend.identity.sessions import Sessions
+from backend.identity.tokens import Tokens
+from backend.imports.importer import Importer
 from backend.kernel.clock import Clock
 from backend.settings import Settings
 from backend.storage.door import Door
@@ -18,6 +26,7 @@ from backend.storage.engine import Store
 from biometrics.engines import Engine
 from mobile_api.intake import Intake
 from sync.news import Herald
+from sync.reading.attachments import Attachments
 from sync.reading.pull import Puller
 from sync.reading.repair import Repairer
 from sync.reading.sightings import Audience, Sightings
@@ -47,7 +56,9 @@ class Services:
     keyring: Keyring
     nonces: Nonces
     tokens: Tokens
+    throttle: Throttle
     sessions: Sessions
+    confirmer: Confirmer
     pusher: Pusher
     outcomes: Outcomes
     sights: Sights
@@ -56,8 +67,14 @@ class Services:
     snapshots: Snapshots
     sightings: Sightings
     audience: Audience
+    alerts: Alerts
     desk: Desk
+    importer: Importer
     intake: Intake
+    uploads: Uploads
+    receiver: Receiver
+    tending: Tending
+    attachments: Attachments
     faces: Engine
 
 

@@ -12,18 +12,19 @@ from backend.audit.views import conflicts as disputes
 from backend.audit.views import epochs as breaks
 from backend.audit.views import kept, operations, readings, sightings
 from backend.audit.views import terminals as lives
-from backend.audit.views.readings import Reader
 from backend.domain.posts import Post
 from backend.kernel.problems import Problem
 from mobile_api import view_forms as forms
 from mobile_api import view_lists as lists
+from mobile_api.asking import reader
 from mobile_api.blueprint import Blueprint
 from mobile_api.guard import session, signed_in
 from mobile_api.services import services
+from mobile_api.withheld import Sight
 
 T = TypeVar("T")
 WATCHERS = (Post.AUD, Post.LEAD, Post.DIR, Post.PROC)
-"""Who may see values: posts whose scope holds every partition of the facility."""
+"""Who may see values: posts whose scope is the whole facility. Compartments that a post is not given are kept from it."""
 KEEPERS = (*WATCHERS, Post.ADM)
 """Who may see terminals: an administrator is given no records, and no values here."""
 CLOCKS_BACK = 100
@@ -43,12 +44,19 @@ def _found(answer: T | None) -> T:
     return answer
 
 
-def _shown(view: str, answer: T, subjects: Sequence[str]) -> T:
-    """An answer with values, once it is noted who is shown them."""
-    mine = session()
-    reader = Reader(mine.officer.facility, mine.officer.officer, mine.session, mine.terminal)
-    readings.note(services().door, reader, view, subjects)
+def _shown(view: str, answer: T, subjects: Sequence[str], partitions: Iterable[str] = ()) -> T:
+    """An answer with values, once it is noted who is shown them. ``partitions``: of which it has rows."""
+    readings.note(services().door, reader(session()), view, subjects, partitions)
     return answer
+
+
+def _sight() -> Sight:
+    return Sight(session().officer.posts)
+
+
+def _of_kinds(page: dict[str, Any]) -> dict[str, Any]:
+    """A page of operations without those of kinds that the caller is given no rows of."""
+    return page | {"operations": [each for each in page["operations"] if _sight().kind(each["kind"])]}
 
 
 def _numbers(entries: Iterable[dict[str, Any]]) -> list[str]:
@@ -125,9 +133,12 @@ def operation_path(op: UUID) -> dict[str, Any]:
 def _path(found: operations.Path | None) -> dict[str, Any]:
     path = _found(found)
     seen = None if path.made is None else _read(_seen, *path.made)
+    captured = path.told["capture"] or {}
+    if not (all(map(_sight().partition, path.partitions)) and _sight().kind(captured.get("kind"))):
+        raise Problem("route.unknown")
     word = _read(kept.spoken, [path.told["op"]]) if path.told["op"] else {}
     more = {"word": word.get(path.told["op"]), "seen_by": seen}
-    return _shown("operation", path.told | more, [path.subject])
+    return _shown("operation", path.told | more, [path.subject], path.partitions)
 
 
 def _seen(connection: Any, facility: str, partition: str, seq: int) -> dict[str, Any]:
@@ -179,7 +190,8 @@ def list_conflicts(asked: dict[str, Any]) -> dict[str, Any]:
         found = _read(disputes.unsettled, now, state, *page)
     else:
         found = _read(disputes.every, now, state, *page)
-    return _shown("conflicts", found, [each["conflict"] for each in found["conflicts"]])
+    shown = found["conflicts"] = [each for each in found["conflicts"] if _sight().partition(each["partition"])]
+    return _shown("conflicts", found, [each["conflict"] for each in shown], [each["partition"] for each in shown])
 
 
 @blueprint.get("/escrow")
@@ -188,7 +200,7 @@ def list_conflicts(asked: dict[str, Any]) -> dict[str, Any]:
 @blueprint.response(200, lists.Escrow)
 def list_escrow(asked: dict[str, Any]) -> dict[str, Any]:
     """Operations whose right had been lost, with their bytes and the leader's word, the last received first."""
-    found = _read(kept.escrow, asked.get("after"), asked["limit"])
+    found = _of_kinds(_read(kept.escrow, asked.get("after"), asked["limit"]))
     return _shown("escrow", found, _numbers(found["operations"]))
 
 
@@ -198,7 +210,7 @@ def list_escrow(asked: dict[str, Any]) -> dict[str, Any]:
 @blueprint.response(200, lists.Quarantine)
 def list_quarantine(asked: dict[str, Any]) -> dict[str, Any]:
     """What could not be read as an operation, with its bytes and the reason, the last received first."""
-    found = _read(kept.quarantine, asked.get("after"), asked["limit"])
+    found = _of_kinds(_read(kept.quarantine, asked.get("after"), asked["limit"]))
     return _shown("quarantine", found, _numbers(found["operations"]))
 
 
@@ -209,6 +221,7 @@ def list_quarantine(asked: dict[str, Any]) -> dict[str, Any]:
 def list_forks(asked: dict[str, Any]) -> dict[str, Any]:
     """Bytes that came on a number or link that others had taken, by terminal and number."""
     found = _read(kept.forks, asked.get("after"), asked["limit"])
+    found["forks"] = [each for each in found["forks"] if _sight().bytes_of(each["raw"])]
     flat = [each | {"terminal": each["terminal"]["id"]} for each in found["forks"]]
     return _shown("forks", found, _numbers(flat))
 
