@@ -13,11 +13,21 @@ import '@/styles/vant.css'
 import App from '@/App.vue'
 import { i18n } from '@/i18n'
 import { router } from '@/router'
+import { watchIdle } from '@/store/idle'
+import { shareLock } from '@/store/lock'
 import { startEngine } from '@/sync/engine'
 
 // Best effort by itself; a browser that refuses is told to the officer on the device page.
 void navigator.storage?.persist?.()
 
-// Without a secure connection there are no keys and no locks; the enrolment page says so.
-if (window.isSecureContext) startEngine()
-createApp(App).use(i18n).use(router).mount('#app')
+async function start(): Promise<void> {
+  // Without a secure connection there are no keys and no locks; the enrolment page says so.
+  if (window.isSecureContext) {
+    await shareLock()
+    watchIdle()
+    startEngine()
+  }
+  createApp(App).use(i18n).use(router).mount('#app')
+}
+
+void start()

@@ -6,8 +6,10 @@ import EnrolPage from '@/pages/EnrolPage.vue'
 import OutboxPage from '@/pages/OutboxPage.vue'
 import RoundPage from '@/pages/RoundPage.vue'
 import RoundsPage from '@/pages/RoundsPage.vue'
+import SecretPage from '@/pages/SecretPage.vue'
 import SignInPage from '@/pages/SignInPage.vue'
 import StopPage from '@/pages/StopPage.vue'
+import WaitingPage from '@/pages/WaitingPage.vue'
 
 /** What a page needs before it may be seen. The outbox and its truth are open to whoever holds the device. */
 type Need = 'nothing' | 'terminal' | 'session'
@@ -26,6 +28,8 @@ export const router = createRouter({
   routes: [
     { path: '/', component: RoundsPage, meta: { need: 'session', tab: 'rounds' } },
     { path: '/enrol', component: EnrolPage, meta: { need: 'nothing' } },
+    { path: '/waiting', component: WaitingPage, meta: { need: 'nothing' } },
+    { path: '/secret', component: SecretPage, meta: { need: 'session' } },
     { path: '/sign-in', component: SignInPage, meta: { need: 'terminal' } },
     { path: '/rounds/:round', component: RoundPage, props: true, meta: { need: 'session' } },
     { path: '/rounds/:round/stops/:place', component: StopPage, props: true, meta: { need: 'session' } },
@@ -37,9 +41,12 @@ export const router = createRouter({
 })
 
 router.beforeEach(async (to): Promise<RouteLocationRaw | true> => {
-  const enrolled = (await db.read('identity')) !== undefined
-  if (to.path === '/enrol') return enrolled ? '/' : true
-  if (to.meta.need !== 'nothing' && !enrolled) return '/enrol'
-  if (to.meta.need === 'session' && !(await db.read('session'))) return '/sign-in'
-  return true
+  const who = await db.read('identity')
+  if (!who) return to.path === '/enrol' ? true : { path: '/enrol', query: to.query }
+  if (!who.approved) return to.path === '/waiting' ? true : '/waiting'
+  if (to.path === '/enrol' || to.path === '/waiting') return '/'
+  if (to.meta.need !== 'session') return true
+  const session = await db.read('session')
+  if (!session) return '/sign-in'
+  return session.mustChange && to.path !== '/secret' ? '/secret' : true
 })

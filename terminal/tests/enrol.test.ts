@@ -6,7 +6,7 @@ import { HeadInvalid } from '@/sync/head'
 import { NoAnswer, Problem } from '@/sync/http'
 import { signIn, signOut } from '@/sync/session'
 import { freshWorld, strangerKey, type FakeServer } from './fake'
-import { readyWorld, visit } from './world'
+import { readyWorld, SECRET, visit } from './world'
 
 let server: FakeServer
 beforeEach(async () => {
@@ -67,9 +67,9 @@ test('a wrong secret changes nothing; signing out keeps the queue', async () => 
 test('another officer sees no rows of the one before', async () => {
   server = await readyWorld()
   await db.cursors.put({ partition: 'p', cursor: 7 })
-  await signIn('100007', 'secret')
+  await signIn('100007', SECRET)
   expect(await db.cursors.count()).toBe(1)
-  server.script = [{ status: 201, body: { session: 's', officer: { id: 'b', number: '2', name: '乙', posts: [] }, access_token: 't', expires_at: '' } }]
+  server.officer = { id: 'b', number: '2', name: '乙', posts: [] }
   await signIn('2', 'secret')
   expect(await db.cursors.count()).toBe(0)
 })

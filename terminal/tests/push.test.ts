@@ -115,14 +115,3 @@ test('an outcome that names another operation is not taken', async () => {
   await expect(pushAll(who)).rejects.toBeInstanceOf(Problem)
   expect(await statuses()).toEqual(['waiting'])
 })
-
-test('the newest head becomes the anchor of what follows; a shorter log is noticed', async () => {
-  await queue(1)
-  await pushAll(who)
-  expect((await db.read('head'))?.size).toBe(2)
-  server.size = 0
-  await queue(1)
-  await pushAll(who)
-  expect((await db.read('head'))?.size).toBe(2)
-  expect(await db.read('headAlarm')).toMatchObject({ code: 'shorter', shown: { size: 1 }, held: { size: 2 } })
-})

@@ -1,7 +1,10 @@
-import { beforeEach, expect, test } from 'vitest'
+import { liveQuery } from 'dexie'
+import { beforeEach, expect, test, vi } from 'vitest'
 import { db, identity } from '@/store/db'
+import { keyOf } from '@/store/lock'
+import { sealRow } from '@/store/rows'
 import { arrive } from '@/domain/arrive'
-import { missing, newDraft, openDraft, saveDraft, withoutTag, withTag } from '@/domain/drafts'
+import { draftsOf, missing, newDraft, openDraft, saveDraft, withoutTag, withTag } from '@/domain/drafts'
 import type { Draft } from '@/domain/draft'
 import { outboxLines, othersWaiting } from '@/domain/outbox'
 import { allPlaces, placeOfTag, stopsOf, wards, type Place } from '@/domain/places'
@@ -22,7 +25,7 @@ let gate: Place
 beforeEach(async () => {
   server = await readyWorld()
   const rows = [place('w', 'ward', 1, null), place('c2', 'cell', 3, 'w'), place('c1', 'cell', 2, 'w', ['04A1']), place('g', 'checkpoint', 1, 'w', ['04B2'])]
-  await db.rows.bulkPut(rows as never[])
+  await db.rows.bulkPut(await Promise.all(rows.map((row) => sealRow(keyOf(OFFICER.id), row as never))))
   const stops = stopsOf('w', await allPlaces())
   gate = stops[0]!
   cell = stops[1]!
@@ -59,7 +62,7 @@ test('a round is seen from the queue at once, walked, closed, and the same after
   await recordVisit(round, { ...draft, headcount: 8, response: 'breathing', observation: 'asleep' }, cell)
   await saveDraft(newDraft(id, 'c2'))
   expect((await visitsOf(id, OFFICER.id)).map((visit) => [visit.place, visit.status])).toEqual([['g', 'waiting'], ['c1', 'waiting']])
-  await closeRound(round, 'interrupted', ' 警铃响 ', await db.drafts.toArray())
+  await closeRound(round, 'interrupted', ' 警铃响 ', await draftsOf(id))
   expect(await db.drafts.count()).toBe(0)
   round = (await findRound(id, OFFICER.id))!
   expect(round.closed).toEqual({ result: 'interrupted', reason: '警铃响', visits: 2 })
@@ -79,10 +82,24 @@ test('a row takes the place of what was queued, without doubling it', async () =
   const round = (await findRound(id, OFFICER.id))!
   await arrive(round, gate, { uid: '04B2', medium: 'typed' })
   const [, stored] = await db.ops.orderBy('n').toArray()
-  const { fields, observed_at } = readOperation(stored!)
-  await db.rows.put({ id: stored!.record, kind: 'patrol.visit', partition: 'p', observed_at, doc: fields } as never)
+  const { fields, observed_at } = (await readOperation(stored!))!
+  const row = { id: stored!.record, kind: 'patrol.visit', partition: 'p', observed_at, doc: fields } as never
+  await db.rows.put(await sealRow(keyOf(OFFICER.id), row))
   await db.ops.update(stored!.n, { status: 'applied' })
   expect(await visitsOf(id, OFFICER.id)).toHaveLength(1)
+})
+
+test('what a page reads after something was opened stays true as well', async () => {
+  const id = await openRound('w')
+  const round = (await findRound(id, OFFICER.id))!
+  const doc = { round: id, place: 'c1', tag: null, cell: null, note: null }
+  await db.rows.put(await sealRow(keyOf(OFFICER.id), { id: 'v', kind: 'patrol.visit', partition: 'p', observed_at: '1', doc } as never))
+  const seen: number[] = []
+  const watched = liveQuery(() => visitsOf(id, OFFICER.id)).subscribe((visits) => seen.push(visits.length))
+  await vi.waitFor(() => expect(seen).toEqual([1]))
+  await arrive(round, gate, { uid: '04B2', medium: 'typed' })
+  await vi.waitFor(() => expect(seen.at(-1)).toBe(2))
+  watched.unsubscribe()
 })
 
 test('a refused closing leaves the round open and says why', async () => {

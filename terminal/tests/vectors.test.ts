@@ -45,9 +45,9 @@ test('digest', async () => {
 
 test('signed head', async () => {
   const { server_key: serverKey, jws, payload } = vectors.head
-  const by = { serverKey, serverThumbprint: await thumbprint(serverKey), facility: { id: payload.facility as string } }
+  const by = { facility: payload.facility as string, keys: [{ kid: await thumbprint(serverKey), jwk: serverKey, upto: null }] }
   const { facility, ...held } = payload
   expect(facility).toBe('DEMO')
-  expect(await readHead(by, jws)).toEqual(held)
-  await expect(readHead({ ...by, facility: { id: 'OTHER' } }, jws)).rejects.toThrow('another log')
+  expect(await readHead(by, jws)).toEqual({ ...held, token: jws })
+  await expect(readHead({ ...by, facility: 'OTHER' }, jws)).rejects.toThrow('another log')
 })

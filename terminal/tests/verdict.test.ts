@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
-import { compareHeads, HeadInvalid } from '@/sync/head'
+import { HeadInvalid } from '@/sync/head'
 import { NoAnswer, Problem } from '@/sync/http'
+import { SealInvalid } from '@/sync/seal'
 import { backoff, judge } from '@/sync/verdict'
+import { compare, LogBroken } from '@/sync/witness'
 
 const half = () => 0.5
 const problem = (status: number, code: string, retry: number | null = null) => new Problem(status, code, '中', 'en', null, {}, retry)
@@ -20,7 +22,11 @@ test.each([
   [problem(409, 'chain.fork'), 'stopped', false],
   [problem(403, 'terminal.revoked'), 'stopped', false],
   [problem(401, 'proof.invalid'), 'refused', false],
+  [problem(403, 'terminal.pending'), 'pending', false],
+  [problem(403, 'terminal.refused'), 'stopped', false],
   [new HeadInvalid(''), 'refused', false],
+  [new SealInvalid(''), 'refused', false],
+  [new LogBroken({ code: 'proof' } as never), 'stopped', false],
   [new Error('QuotaExceededError'), 'refused', false],
 ])('%s means %s', (error, state, ordered) => {
   expect(judge(error, 1, half)).toMatchObject({ state, ordered })
@@ -30,12 +36,12 @@ test('Retry-After is kept to the full', () => {
   expect(judge(problem(503, 'server.busy', 7), 1, () => 0).wait).toBe(7000)
 })
 
-test('a log only grows within its epoch', () => {
-  const head = (epoch: number, size: number, root = 'r') => ({ epoch, size, root, at: '' })
-  expect(compareHeads(undefined, head(1, 1))).toBeNull()
-  expect(compareHeads(head(1, 5), head(1, 6, 'x'))).toBeNull()
-  expect(compareHeads(head(1, 5), head(2, 3))).toBeNull()
-  expect(compareHeads(head(1, 5), head(1, 5))).toBeNull()
-  expect(compareHeads(head(1, 5), head(1, 4))?.code).toBe('shorter')
-  expect(compareHeads(head(1, 5), head(1, 5, 'x'))?.code).toBe('differs')
+test('one head beside another', () => {
+  const head = (epoch: number, size: number, root = 'r') => ({ epoch, size, root, at: '', token: '' })
+  expect(compare(head(1, 5), head(1, 6, 'x'))).toBe('newer')
+  expect(compare(head(1, 5), head(2, 3))).toBe('later epoch')
+  expect(compare(head(2, 3), head(1, 5))).toBe('earlier epoch')
+  expect(compare(head(1, 5), head(1, 5))).toBe('same')
+  expect(compare(head(1, 5), head(1, 4))).toBe('smaller')
+  expect(compare(head(1, 5), head(1, 5, 'x'))).toBe('differs')
 })

@@ -4,11 +4,13 @@ import { signIn } from '@/sync/session'
 import { uuid7 } from '@/sync/ids'
 import { freshWorld, type FakeServer } from './fake'
 
+export const SECRET = 'a secret of one officer'
+
 /** A device that is enrolled and has an officer signed in. */
 export async function readyWorld(): Promise<FakeServer> {
   const server = await freshWorld()
   await enrol('7Q2M-K8ZD-41XT', 'PDA-07')
-  await signIn('100007', 'secret')
+  await signIn('100007', SECRET)
   server.calls.length = 0
   return server
 }

@@ -1,6 +1,8 @@
 import { clockNow } from '@/device/clock'
 import type { TagReading } from '@/device/tag'
-import { db } from '@/store/db'
+import { db, type SealedDraft } from '@/store/db'
+import { conceal, holder, reveal } from '@/store/lock'
+import { serially } from '@/store/serially'
 import { uuid7 } from '@/sync/ids'
 import type { Draft } from './draft'
 import type { Place } from './places'
@@ -17,12 +19,32 @@ export function newDraft(round: string, place: string): Draft {
   return { key: draftKey(round, place), round, place, record: uuid7(), observedAt: null, note: '', ...empty }
 }
 
-export async function openDraft(round: string, place: string): Promise<Draft> {
-  return (await db.drafts.get(draftKey(round, place))) ?? newDraft(round, place)
+const sealPlace = (key: string) => `roundsman/draft/${key}`
+
+function unsealed({ key, sealed }: SealedDraft): Promise<Draft> {
+  return reveal<Draft>(sealPlace(key), sealed)
 }
 
-export async function saveDraft(draft: Draft): Promise<void> {
-  await db.drafts.put({ ...draft, tag: draft.tag && { ...draft.tag } })
+export async function openDraft(round: string, place: string): Promise<Draft> {
+  const held = await db.drafts.get(draftKey(round, place))
+  return held && held.officer === holder()?.officer ? unsealed(held) : newDraft(round, place)
+}
+
+/** The drafts of a round that the officer who has unlocked the device is entering. */
+export async function draftsOf(round: string): Promise<Draft[]> {
+  const officer = holder()?.officer
+  const held = await db.drafts.where('round').equals(round).and((draft) => draft.officer === officer).toArray()
+  return Promise.all(held.map(unsealed))
+}
+
+export function saveDraft(draft: Draft): Promise<void> {
+  const { key, round } = draft
+  const said = JSON.parse(JSON.stringify(draft)) as Draft
+  return serially(async () => {
+    const officer = holder()?.officer ?? ''
+    const sealed = await conceal(sealPlace(key), said)
+    await db.drafts.put({ key, round, officer, sealed })
+  })
 }
 
 /** The reading is the moment of the visit. A browser sees no counter of the tag. */

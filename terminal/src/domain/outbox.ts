@@ -13,7 +13,8 @@ export interface OutboxLine {
   verb: string
   place: string | null
   what: string
-  recordedAt: string
+  /** Null where only the server can read it. */
+  recordedAt: string | null
   status: OpStatus
   problem: BilingualProblem | null
   marks: Mark[]
@@ -29,18 +30,18 @@ async function areaOf(round: string): Promise<string | undefined> {
   const row = await rowOf<{ area: string }>(round)
   if (row) return row.doc.area
   const opening = await db.ops.where('record').equals(round).and(({ verb }) => verb === 'open').first()
-  return opening && readOperation<RoundFields>(opening).fields.area
+  return opening && (await readOperation<RoundFields>(opening))?.fields.area
 }
 
 async function line(stored: StoredOp): Promise<OutboxLine> {
-  const operation = readOperation<Partial<VisitFields>>(stored)
-  const place = operation.fields.place ?? (stored.round ? await areaOf(stored.round) : undefined)
+  const operation = await readOperation<Partial<VisitFields>>(stored)
+  const place = operation?.fields.place ?? (stored.round ? await areaOf(stored.round) : undefined)
   return {
     n: stored.n,
     verb: stored.verb,
     place: await nameOf(place),
-    what: operation.fields.note ?? '',
-    recordedAt: operation.recorded_at,
+    what: operation?.fields.note ?? '',
+    recordedAt: operation?.recorded_at ?? null,
     status: stored.status,
     problem: stored.problem,
     marks: stored.marks,

@@ -51,9 +51,9 @@ function roundOfRow(row: Row<RoundDoc>, terminal: string): Round {
   }
 }
 
-function roundOfOpening(stored: StoredOp): Round {
-  const operation = readOperation<RoundFields>(stored)
-  return {
+async function roundOfOpening(stored: StoredOp): Promise<Round | null> {
+  const operation = await readOperation<RoundFields>(stored)
+  return operation && {
     id: stored.record,
     area: operation.fields.area,
     openedAt: operation.observed_at,
@@ -68,9 +68,11 @@ function roundOfOpening(stored: StoredOp): Round {
 }
 
 /** Lays a closing that is still in the queue, or was refused, over the round. */
-function withClosing(round: Round, stored: StoredOp): Round {
+async function withClosing(round: Round, stored: StoredOp): Promise<Round> {
   if (refused(stored)) return { ...round, problem: stored.problem }
-  const { result, reason, visits } = readOperation<CloseFields>(stored).fields
+  const operation = await readOperation<CloseFields>(stored)
+  if (!operation) return round
+  const { result, reason, visits } = operation.fields
   return { ...round, closed: { result, reason, visits }, last: stored.op, status: stored.status }
 }
 
@@ -79,8 +81,9 @@ async function merge(rows: Row<RoundDoc>[], ops: StoredOp[]): Promise<Round[]> {
   const rounds = new Map(rows.map((row) => [row.id, roundOfRow(row, terminal)]))
   for (const stored of ops) {
     const held = rounds.get(stored.record)
-    if (stored.verb === 'open') rounds.set(stored.record, held ?? roundOfOpening(stored))
-    else if (held && !held.closed) rounds.set(stored.record, withClosing(held, stored))
+    const opened = stored.verb === 'open'
+    const round = opened ? (held ?? (await roundOfOpening(stored))) : held && !held.closed ? await withClosing(held, stored) : null
+    if (round) rounds.set(stored.record, round)
   }
   return [...rounds.values()].sort((a, b) => b.openedAt.localeCompare(a.openedAt))
 }
@@ -110,7 +113,9 @@ export async function visitsOf(round: string, officer: string): Promise<Visit[]>
   const queued = await db.ops.where('round').equals(round).toArray()
   for (const stored of queued) {
     if (stored.kind !== 'patrol.visit' || stored.officer !== officer || visits.has(stored.record)) continue
-    const { fields, observed_at } = readOperation<VisitFields>(stored)
+    const operation = await readOperation<VisitFields>(stored)
+    if (!operation) continue
+    const { fields, observed_at } = operation
     const { record: id, status, problem } = stored
     visits.set(id, { ...fields, id, observedAt: observed_at, status, problem })
   }

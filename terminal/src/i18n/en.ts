@@ -4,7 +4,7 @@ export const en: Messages = {
   app: { update: 'A new version is ready', updateNow: 'Update' },
   line: {
     offline: 'Offline', unreachable: 'Server unreachable', sending: 'Sending', online: 'Online', idle: 'Not signed in',
-    starting: 'Connecting', busy: 'Server busy', refused: 'Sync problem', stopped: 'Sync stopped', signIn: 'Sign in again',
+    starting: 'Connecting', busy: 'Server busy', refused: 'Sync problem', stopped: 'Sync stopped', signIn: 'Sign in again', secret: 'Change password', locked: 'Locked', pending: 'Waiting for approval',
     waiting: '{n} waiting', sent: '{n} sent', refusedCount: '{n} refused', disputed: '{n} disputed',
   },
   tabs: { rounds: 'Rounds', outbox: 'Outbox', device: 'Device' },
@@ -20,7 +20,23 @@ export const en: Messages = {
   },
   signIn: {
     title: 'Sign in', number: 'Number', secret: 'Password', go: 'Sign in', going: 'Signing in…', again: 'Your sign-in has ended. Waiting records are not affected.',
-    queued: 'Waiting on this device: {n}. Sent by itself, without a sign-in.', needsNet: 'Signing in needs a signal; after that you can work without one.',
+    queued: 'Waiting on this device: {n}. Sent by itself, without a sign-in.', needsNet: 'Signing in needs a signal; after that you can work without one, and unlock with your password.',
+  },
+  lock: {
+    title: 'Device locked', go: 'Unlock', going: 'Unlocking…', now: 'Lock', other: 'Sign in as somebody else', online: 'Sign in with the server',
+    why: 'Everything is kept, and what waits is still sent. Unlocking works without a signal.',
+    wrong: 'Wrong password. Tries left: {n}. After the last, the data cached on this device is destroyed; waiting records are not affected.',
+    hours: 'The last sign-in with the server is too long ago. Sign in where there is a signal.', gone: 'Too many wrong passwords: the data cached on this device is destroyed. Waiting records are still sent. Sign in with the server.',
+    destroyed: 'Too many wrong passwords for {number} on this device: the cached data is destroyed. Waiting records are still sent.',
+  },
+  secret: {
+    title: 'Change password', must: 'This password was set by an administrator. Change it to one that only you know.', old: 'Old', fresh: 'New', again: 'New, again', go: 'Change', going: 'Changing…',
+    rule: 'At least 8 signs; of digits alone 6 or more, not repeated or in sequence, and not your number.', needOld: 'Enter the old password', needNew: 'The new one is too short', needOther: 'Old and new are the same', needSame: 'The two do not match',
+    done: 'Password changed',
+  },
+  waitingFor: {
+    title: 'Awaiting approval', lead: 'This device is enrolled. An administrator has to approve it before it can be used.', print: 'Fingerprint of this device', compare: 'The administrator compares: the fingerprint on his screen must be the same as this one.',
+    waits: 'It goes on by itself once approved.', ask: 'Ask now', again: 'Enrol again',
   },
   rounds: {
     title: 'Rounds', open: 'Under way', start: 'Start round', go: 'Continue', wards: 'Choose a ward', none: 'No wards yet. They come by themselves when there is a signal.',
@@ -58,12 +74,16 @@ export const en: Messages = {
   outbox: {
     title: 'Outbox', sendNow: 'Send now', empty: 'Nothing recorded yet.', others: 'Waiting for other officers: {n}. Their content is not shown.',
     contact: 'Server last answered: {time}', noContact: 'The server has not answered yet', nextTry: 'next try {time}', kept: 'Everything is kept on this device and sent by itself once there is a signal; each record counts once.',
-    stopped: 'Sync has stopped. Do not clear this device; tell the administrator.', signInFirst: 'Sign in to see what the records say.', latest: 'The latest {n}', code: 'code {code}',
-    alarm: { shorter: "The server's log is shorter than this device has seen ({shown} < {held}). Tell the auditor.", differs: "The server's log differs from what this device has seen (entry {held}). Tell the auditor." },
+    stopped: 'Sync has stopped. Do not clear this device; tell the administrator.', signInFirst: 'Sign in to see what the records say.', unlockFirst: 'Unlock to see what the records say.', latest: 'The latest {n}', code: 'code {code}',
+    alarm: {
+      roots: 'The server has shown two different roots for one log of {held} entries. Tell the auditor.', proof: "The server's proof does not hold: its log ({shown} entries) does not go on from the one that this device has seen ({held}). Tell the auditor.",
+      refused: 'The server refuses to prove that its log ({shown} entries) is the one that this device has seen ({held}). Tell the auditor.', goOn: 'Go on with sync', goOnAsk: 'Only when the auditor agrees. The device keeps to the log that it has witnessed, and stops again when anything is wrong.',
+      told: 'The server was told.', kept: 'Records are still kept on this device; they are not sent for now.',
+    },
   },
   ops: {
     open: 'Round opened · {place}', close: 'Round closed · {place}', record: 'Visit · {place}',
-    unknownPlace: 'unknown place',
+    unknownPlace: 'unknown place', sealed: 'sealed: only the server can read it',
   },
   status: {
     waiting: 'waiting', applied: 'sent', merged: 'sent; merged with what others changed', held: 'in the server\'s custody until what it needs has come', escrowed: 'in escrow, for a leader to decide', conflict: 'disputed: the server had moved on; both are kept', rejected: 'refused', quarantined: 'the server could not read it; the original is kept; report it',
@@ -75,6 +95,7 @@ export const en: Messages = {
     'authority.unproven': "only this device's clock says that you still had the scope", 'dependency.missing': 'what it depends on did not come in time',
     'session.over': 'captured after the sign-in had ended', 'round.unknown': 'its round did not arrive',
     'cell.not_looked': 'the cell was not looked into', 'headcount.differs': 'the head count differs from the register', 'response.none': 'no response from the cell',
+    'signoff.alone': 'signed by an auxiliary alone; a police officer must co-sign', 'attachment.missing': 'a file has not arrived yet',
   },
   posts: {
     INT: 'desk', PAT: 'patrol', DISC: 'cell officer', MED: 'medic', AUX: 'auxiliary', LEAD: 'leader on duty', DIR: 'director', AUD: 'auditor', PROC: 'procuratorate', ADM: 'administrator',

@@ -1,3 +1,4 @@
+import { StaysLocked } from '@/store/unlock'
 import { NoAnswer, Problem } from '@/sync/http'
 import { i18n, problemText } from '.'
 
@@ -5,6 +6,7 @@ import { i18n, problemText } from '.'
 export function failureText(error: unknown): string {
   const { t } = i18n.global
   if (error instanceof NoAnswer) return t('common.noServer')
+  if (error instanceof StaysLocked) return t(`lock.${error.why}`, { n: error.left })
   if (!(error instanceof Problem)) return t('common.failed', { why: error instanceof Error ? error.message : String(error) })
   const said = problemText({ code: error.code, zh: error.zh, en: error.en })
   if (!error.retryAfter) return said

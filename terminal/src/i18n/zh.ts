@@ -2,7 +2,7 @@ export const zh = {
   app: { update: '新版本已就绪', updateNow: '更新' },
   line: {
     offline: '离线', unreachable: '连不上服务器', sending: '正在发送', online: '在线', idle: '未登录',
-    starting: '正在连接', busy: '服务器忙', refused: '同步有问题', stopped: '同步已停止', signIn: '需重新登录',
+    starting: '正在连接', busy: '服务器忙', refused: '同步有问题', stopped: '同步已停止', signIn: '需重新登录', secret: '需改密码', locked: '已锁定', pending: '等待批准',
     waiting: '待发 {n}', sent: '已送达 {n}', refusedCount: '被拒 {n}', disputed: '有争议 {n}',
   },
   tabs: { rounds: '巡视', outbox: '待发箱', device: '本机' },
@@ -18,7 +18,23 @@ export const zh = {
   },
   signIn: {
     title: '登录', number: '警号', secret: '密码', go: '登录', going: '正在登录…', again: '登录已到期。待发记录不受影响。',
-    queued: '本机有 {n} 条待发记录，无须登录也会自动发送。', needsNet: '登录需要信号；登录后断网可继续工作。',
+    queued: '本机有 {n} 条待发记录，无须登录也会自动发送。', needsNet: '登录需要信号；登录后断网可继续工作，锁定后也可用密码解锁。',
+  },
+  lock: {
+    title: '本机已锁定', go: '解锁', going: '正在解锁…', now: '锁定', other: '换人登录', online: '联网登录',
+    why: '记录仍在，待发数据照常发送。没有信号也可以解锁。',
+    wrong: '密码不正确，还可以试 {n} 次；用完后本机缓存的数据将被销毁，待发记录不受影响。',
+    hours: '距上次联网登录已久，需要联网登录才能继续。', gone: '密码错误次数过多，本机缓存的数据已销毁。待发记录仍会发送。请联网登录。',
+    destroyed: '{number} 的密码在本机多次输错，缓存的数据已销毁。待发记录仍会发送。',
+  },
+  secret: {
+    title: '修改密码', must: '此密码由管理员设置。请先改成只有您自己知道的密码。', old: '原密码', fresh: '新密码', again: '再输一遍', go: '修改', going: '正在修改…',
+    rule: '至少 8 位；纯数字须至少 6 位，不能是重复或连续的数字，也不能是警号。', needOld: '请输入原密码', needNew: '新密码太短', needOther: '新旧密码不能相同', needSame: '两次输入不一致',
+    done: '密码已修改',
+  },
+  waitingFor: {
+    title: '等待批准', lead: '本机已登记，须由管理员批准后才能使用。', print: '本机指纹', compare: '请管理员核对：他屏幕上的指纹应与此处完全相同。',
+    waits: '批准后自动继续。', ask: '立即询问', again: '重新登记',
   },
   rounds: {
     title: '巡视', open: '进行中', start: '开始巡视', go: '继续', wards: '选择监区', none: '还没有监区数据。有信号时会自动取来。',
@@ -56,12 +72,16 @@ export const zh = {
   outbox: {
     title: '待发箱', sendNow: '立即发送', empty: '还没有记录。', others: '另有 {n} 条其他民警的记录待发，内容不显示。',
     contact: '上次与服务器通信：{time}', noContact: '尚未与服务器通信', nextTry: '{time} 再试', kept: '记录都保存在本机，联网后自动发送，每条只算一次。',
-    stopped: '同步已停止。请勿清除本机数据，请告知管理员。', signInFirst: '登录后可查看记录内容。', latest: '显示最近 {n} 条', code: '代码 {code}',
-    alarm: { shorter: '服务器的日志比本机见过的短（{shown} < {held}）。请告知审计员。', differs: '服务器的日志与本机见过的不一致（第 {held} 条）。请告知审计员。' },
+    stopped: '同步已停止。请勿清除本机数据，请告知管理员。', signInFirst: '登录后可查看记录内容。', unlockFirst: '解锁后可查看记录内容。', latest: '显示最近 {n} 条', code: '代码 {code}',
+    alarm: {
+      roots: '服务器对同一长度的日志（{held} 条）给出了两个不同的根。请告知审计员。', proof: '服务器的证明不成立：其日志（{shown} 条）不是本机见过的日志（{held} 条）的延续。请告知审计员。',
+      refused: '服务器不肯证明其日志（{shown} 条）与本机见过的（{held} 条）一致。请告知审计员。', goOn: '继续同步', goOnAsk: '仅在审计员同意后继续。本机仍以自己见证的日志为准，再有不符会再次停止。',
+      told: '已报告服务器。', kept: '记录照常保存在本机，暂不发送。',
+    },
   },
   ops: {
     open: '开始巡视 · {place}', close: '结束巡视 · {place}', record: '巡视 · {place}',
-    unknownPlace: '未知点位',
+    unknownPlace: '未知点位', sealed: '内容已封存，仅服务器可读',
   },
   status: {
     waiting: '待发', applied: '已送达', merged: '已送达，与他人的修改合并', held: '服务器已收存，等待所依赖的内容', escrowed: '已交托管，待领导处置', conflict: '有争议：服务器已有更新，两者都保留', rejected: '被拒绝', quarantined: '服务器读不懂，原件已封存，请上报',
@@ -72,6 +92,7 @@ export const zh = {
     'chain.gap': '此前编号尚有缺失', 'scope.outside': '不在您的责任范围内', 'authority.unproven': '权限仅有设备时间为证',
     'dependency.missing': '所依赖的内容逾期未到', 'session.over': '采集时登录已结束', 'round.unknown': '所属巡视未送达',
     'cell.not_looked': '未查看监室', 'headcount.differs': '人数与在册不符', 'response.none': '监室内无任何反应',
+    'signoff.alone': '仅辅警签认，须民警补签', 'attachment.missing': '附件尚未送达',
   } as Record<string, string>,
   posts: {
     INT: '接待收押', PAT: '巡控', DISC: '管教', MED: '医务', AUX: '辅警', LEAD: '值班领导', DIR: '所长', AUD: '审计', PROC: '驻所检察', ADM: '管理员',

@@ -1,5 +1,6 @@
 import { liveQuery, type Subscription } from 'dexie'
 import { onScopeDispose, ref, watch, type Ref, type WatchSource } from 'vue'
+import { Locked } from './lock'
 
 /**
  * What the store answers, kept true while it changes, from whichever tab. `undefined` until the first answer; asked anew
@@ -12,7 +13,10 @@ export function useLive<T>(ask: () => Promise<T>, ...sources: WatchSource[]): Re
     held?.unsubscribe()
     held = liveQuery(ask).subscribe({
       next: (value) => (answer.value = value),
-      error: (error: unknown) => console.error('the store cannot be read', error),
+      error: (error: unknown) => {
+        // The pages that show what is sealed close with the device.
+        if (!(error instanceof Locked)) console.error('the store cannot be read', error)
+      },
     })
   }
   subscribe()

@@ -1,8 +1,8 @@
 import { computed, type ComputedRef } from 'vue'
 import type { Draft } from '@/domain/draft'
+import { draftsOf } from '@/domain/drafts'
 import { allPlaces, stopsOf, type Place } from '@/domain/places'
 import { findRound, visitsOf, type Round, type Visit } from '@/domain/rounds'
-import { db } from './db'
 import { useLive } from './live'
 import { useMe } from './me'
 
@@ -24,7 +24,7 @@ export function useRound(id: () => string): RoundOnScreen {
   const places = useLive(allPlaces)
   const round = useLive(() => findRound(id(), officer.value), id, officer)
   const visits = useLive(() => visitsOf(id(), officer.value), id, officer)
-  const drafts = useLive(() => db.drafts.where('round').equals(id()).toArray(), id)
+  const drafts = useLive(() => draftsOf(id()), id, officer)
   const area = computed(() => round.value?.area ?? '')
   return {
     ready: computed(() => Boolean(officer.value && places.value && visits.value && drafts.value) && round.value !== undefined),

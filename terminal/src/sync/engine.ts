@@ -1,11 +1,16 @@
 import { liveQuery } from 'dexie'
+import { watch } from 'vue'
 import { db, type Identity, type Link } from '@/store/db'
+import { holder, Locked } from '@/store/lock'
+import { noteTime } from '@/store/unlock'
 import { Bell } from './bell'
+import { askApproval } from './enrol'
 import { Problem } from './http'
 import { pullAll } from './pull'
 import { askHeld, pushAll } from './push'
-import { markEnded } from './session'
+import { asker, isOver, markEnded, markTemporary } from './session'
 import { judge, STOPS, type Verdict } from './verdict'
+import { LogBroken, reportAlarm, settleHeads } from './witness'
 
 /** How often news is fetched, and the line on top is proven true, while all is well. */
 const POLL_MS = 30_000
@@ -31,16 +36,18 @@ async function pushOrKeep(who: Identity): Promise<Problem | null> {
   }
 }
 
-/** Answers false when nobody is signed in for whom to ask. */
-async function pullIfSignedIn(who: Identity): Promise<boolean> {
-  const session = await db.read('session')
-  if (!session || session.ended) return false
+/** Answers false when there is nobody for whom to ask: signed out, locked, or before the first secret was changed. */
+async function pullIfUnlocked(who: Identity): Promise<boolean> {
+  const asking = await asker()
+  if (!asking || asking.session.mustChange) return false
+  const { session } = asking.session
   try {
-    await pullAll(who, session)
+    await pullAll(who, asking)
   } catch (error) {
-    // Only the token is over: the queue does not need it, so this is no failure of the line.
-    if (!(error instanceof Problem) || error.code !== 'session.expired') throw error
-    await markEnded(session.session)
+    if (error instanceof Locked) return false
+    if (isOver(error)) await markEnded(session)
+    else if (error instanceof Problem && error.code === 'secret.temporary') await markTemporary(session)
+    else throw error
   }
   return true
 }
@@ -56,25 +63,47 @@ async function push(who: Identity): Promise<Problem | null> {
   return kept
 }
 
-/** One turn: what waits goes out, then news comes in. Answers whether the server was asked anything. */
+/** What was witnessed against this server stands: it is asked for nothing. */
+async function stopForAlarm(): Promise<void> {
+  const alarm = await db.read('headAlarm')
+  if (alarm) throw new LogBroken(alarm)
+}
+
+/** The server is told at once, and with each turn until it has answered. */
+async function tell(): Promise<void> {
+  const who = await db.read('identity')
+  if (who) await reportAlarm(who)
+}
+
+/** One turn: what waits goes out, news comes in, and the log that was shown is proven. Answers whether the server was asked. */
 async function turn(): Promise<boolean> {
   const who = await db.read('identity')
   if (!who) return false
+  await stopForAlarm()
+  if (!who.approved) return askApproval(who)
   const waiting = await db.ops.where('status').equals('waiting').count()
   const kept = waiting > 0 ? await push(who) : null
   if (!halt) await askHeld(who)
-  const pulled = await pullIfSignedIn(who)
+  const pulled = await pullIfUnlocked(who)
+  await settleHeads(who)
   if (kept) throw kept
   return pulled || waiting > 0
 }
 
+/** Since when the running of the app is not counted yet (`noteTime`). */
+let counted = performance.now()
+
 async function guarded(failures: number): Promise<Verdict> {
   try {
+    const run = performance.now() - counted
+    await noteTime(run)
+    counted += run
     const asked = await turn()
     const state = asked ? 'online' : 'idle'
     await show({ state, problem: null, until: null, ...(asked ? { contact: Date.now() } : {}) })
     return { state, problem: null, wait: POLL_MS, ordered: false }
   } catch (error) {
+    if (error instanceof LogBroken) await tell().catch(() => undefined)
     const verdict = judge(error, failures + 1)
     const until = Date.now() + verdict.wait
     const contact = error instanceof Problem ? { contact: Date.now() } : {}
@@ -93,6 +122,7 @@ async function rest({ wait, ordered }: Verdict): Promise<void> {
 
 async function lead(): Promise<never> {
   await show({ state: 'starting', problem: null, until: null })
+  counted = performance.now()
   watchStore()
   orders.onmessage = (order: MessageEvent<Order>) => obey(order.data)
   let failures = 0
@@ -103,7 +133,7 @@ async function lead(): Promise<never> {
   }
 }
 
-/** A longer queue or a new session wakes the leading tab, whichever tab it came from. */
+/** A longer queue, a new session or an unlocked device wakes the leading tab, whichever tab it came from. */
 function watchStore(): void {
   let seen = ''
   liveQuery(async () => {
@@ -114,6 +144,7 @@ function watchStore(): void {
     if (now !== seen) bell.ring()
     seen = now
   })
+  watch(holder, (now) => now && bell.ring())
 }
 
 /** `wake`: something may have changed. `send`: a person wants it tried, whatever stood in the way. */

@@ -8,7 +8,6 @@ export interface Framed {
 
 /** What the server takes in one push (protocol, section 6). */
 export const MAX_OPERATION_BYTES = 64 * 1024
-export const FRAMES_TYPE = 'application/vnd.roundsman.frames'
 
 const LF = utf8('\n')
 

@@ -1,43 +1,29 @@
-import { db, type Head, type HeadAlarm, type Identity } from '@/store/db'
-import { verifyJws, type PublicJwk } from './jws'
+import type { Head } from '@/store/db'
+import { jwsHeader, verifyJws } from './jws'
+import type { Trust } from './keys'
 
-/** A signed head that does not hold: nothing of the answer around it is believed. */
+/** Something signed that does not hold: nothing of the answer around it is believed. */
 export class HeadInvalid extends Error {}
 
-type Signer = { serverKey: PublicJwk; serverThumbprint: string; facility: { id: string } }
+function after(a: { epoch: number; size: number }, b: { epoch: number; size: number }): boolean {
+  return a.epoch > b.epoch || (a.epoch === b.epoch && a.size > b.size)
+}
 
-export async function readHead(by: Signer, token: string): Promise<Head> {
-  const jws = await verifyJws(by.serverKey, token).catch(() => {
+/** A head as one of the server's keys has signed it: each may sign only its own stretch of the log. */
+export async function readHead({ facility, keys }: Trust, token: string): Promise<Head> {
+  const at = keys.findIndex(({ kid }) => kid === jwsHeader(token).kid)
+  const key = keys[at]
+  if (!key) throw new HeadInvalid('the head is not signed by our server')
+  const { header, payload } = await verifyJws(key.jwk, token).catch(() => {
     throw new HeadInvalid('the head is not signed by our server')
   })
-  const { facility, epoch, size, root, at } = jws.payload
-  const fits = jws.header.typ === 'roundsman-head+jwt' && jws.header.kid === by.serverThumbprint
-  if (!fits || facility !== by.facility.id) throw new HeadInvalid('a head of another log')
+  if (header.typ !== 'roundsman-head+jwt' || payload.facility !== facility) throw new HeadInvalid('a head of another log')
+  const { epoch, size, root, at: signed } = payload
   if (!Number.isSafeInteger(epoch) || !Number.isSafeInteger(size) || typeof root !== 'string') {
     throw new HeadInvalid('a head without its numbers')
   }
-  return { epoch: epoch as number, size: size as number, root, at: String(at) }
-}
-
-/** What the newly shown head says against the one held, if anything. Within an epoch a log only grows. */
-export function compareHeads(held: Head | undefined, shown: Head): HeadAlarm | null {
-  if (!held || held.epoch !== shown.epoch) return null
-  if (shown.size < held.size) return { code: 'shorter', held, shown }
-  if (shown.size === held.size && shown.root !== held.root) return { code: 'differs', held, shown }
-  return null
-}
-
-/**
- * Keeps the newest verified head; it is what the next operations name as their anchor. An older one is never taken in its
- * place: this device is a witness, and says what it saw.
- */
-export async function noteHead(who: Identity, token: string): Promise<void> {
-  const shown = await readHead(who, token)
-  await db.transaction('rw', db.kv, async () => {
-    const held = await db.read('head')
-    const alarm = compareHeads(held, shown)
-    if (alarm) await db.write('headAlarm', alarm)
-    const newer = !held || shown.epoch > held.epoch || (shown.epoch === held.epoch && shown.size > held.size)
-    if (newer) await db.write('head', shown)
-  })
+  const head: Head = { epoch: epoch as number, size: size as number, root, at: String(signed), token }
+  const before = keys[at - 1]?.upto
+  if ((key.upto && after(head, key.upto)) || (before && !after(head, before))) throw new HeadInvalid('a head by the wrong key')
+  return head
 }

@@ -29,7 +29,7 @@ export interface Signer {
 }
 
 interface Call {
-  method: 'GET' | 'POST' | 'DELETE'
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   path: string
   headers?: Record<string, string>
   body?: string | Bytes
@@ -93,7 +93,8 @@ async function dpop(signer: Signer, call: Call, token?: string): Promise<string>
   const payload: Record<string, unknown> = {
     jti: uuid7(),
     htm: call.method,
-    htu: new URL(call.path, location.origin).href,
+    // RFC 9449: without query and fragment.
+    htu: new URL(call.path, location.origin).href.replace(/[?#].*$/, ''),
     iat: Math.floor(Date.now() / 1000),
   }
   if (nonce) payload.nonce = nonce

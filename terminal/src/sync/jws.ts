@@ -38,7 +38,7 @@ export interface Jws {
   payload: Record<string, unknown>
 }
 
-/** Answers what a token says, or throws when the signature is not by this key. */
+/** Answers what a token says, or throws when the signature is not by this key. The algorithm is ours, not the token's. */
 export async function verifyJws(jwk: PublicJwk, token: string): Promise<Jws> {
   const [header, payload, signature, more] = token.split('.')
   if (!header || !payload || !signature || more !== undefined) throw new Error('not a JWS')
@@ -47,6 +47,15 @@ export async function verifyJws(jwk: PublicJwk, token: string): Promise<Jws> {
   const good = await crypto.subtle.verify(ES256, key, unb64u(signature), utf8(`${header}.${payload}`))
   if (!good) throw new Error('bad signature')
   return { header: json(unb64u(header)), payload: json(unb64u(payload)) }
+}
+
+/** What a token says of itself, before anything of it is believed. */
+export function jwsHeader(token: string): Record<string, unknown> {
+  try {
+    return json(unb64u(token.split('.')[0] ?? ''))
+  } catch {
+    return {}
+  }
 }
 
 function json(bytes: Bytes): Record<string, unknown> {

@@ -1,9 +1,10 @@
 import { db, type Identity, type StoredOp } from '@/store/db'
-import { b64u, type Bytes } from './bytes'
-import { frameLength, frames, FRAMES_TYPE } from './frames'
-import { noteHead } from './head'
+import { b64u, utf8, type Bytes } from './bytes'
+import { frameLength, frames, type Framed } from './frames'
+import { noteHead } from './witness'
 import { callPlain, callWithProof, jsonCall, Problem } from './http'
 import { signJws } from './jws'
+import { SEALED_TYPE } from './seal'
 import type { Outcome, PushAnswer } from './types'
 
 /** Smaller than the server takes: on a weak link a part that is through is worth more than a whole that broke off. */
@@ -16,17 +17,22 @@ export interface Batch {
   captured: number
 }
 
+/** An operation as it is sent: what its frame holds is sealed, and what was chained is inside. */
+function framed({ n, hash, jwe }: StoredOp): Framed {
+  return { n, hash, bytes: utf8(jwe) }
+}
+
 /** The next run of numbers without an outcome; `over`: numbers that the server does not take yet, which it leaves out. */
 export function nextBatch(who: Identity, over: ReadonlySet<number>, most: number): Promise<Batch | null> {
   return db.transaction('r', db.kv, db.ops, async () => {
-    const first = (await db.ops.where('status').equals('waiting').and(({ n }) => !over.has(n)).first())?.n
+    const first = (await db.ops.where('status').equals('waiting').and(({ n, jwe }) => jwe !== '' && !over.has(n)).first())?.n
     if (first === undefined) return null
     const found = await db.ops.where('n').aboveOrEqual(first).limit(most).toArray()
     const operations: StoredOp[] = []
     let size = 0
     for (const op of found) {
-      size += frameLength(op)
-      const ends = op.n !== first + operations.length || op.status !== 'waiting' || over.has(op.n)
+      size += frameLength(framed(op))
+      const ends = op.n !== first + operations.length || op.status !== 'waiting' || op.jwe === '' || over.has(op.n)
       if (ends || (operations.length > 0 && size > PUSH_BYTES)) break
       operations.push(op)
     }
@@ -37,6 +43,7 @@ export function nextBatch(who: Identity, over: ReadonlySet<number>, most: number
 }
 
 export async function pushProof(who: Identity, batch: Batch): Promise<string> {
+  const head = (await db.read('head'))?.token
   const last = batch.operations[batch.operations.length - 1]!
   return signJws(who.key, { typ: 'roundsman-push+jwt', kid: who.terminal }, {
     facility: who.facility.id,
@@ -47,6 +54,7 @@ export async function pushProof(who: Identity, batch: Batch): Promise<string> {
     prior: b64u(batch.prior),
     last: b64u(last.hash),
     captured: batch.captured,
+    ...(head ? { head } : {}),
   })
 }
 
@@ -54,8 +62,8 @@ async function post(who: Identity, batch: Batch): Promise<PushAnswer> {
   return callPlain<PushAnswer>({
     method: 'POST',
     path: '/v1/sync/push',
-    headers: { 'Content-Type': FRAMES_TYPE, 'Roundsman-Proof': await pushProof(who, batch) },
-    body: frames(batch.operations),
+    headers: { 'Content-Type': SEALED_TYPE, 'Roundsman-Proof': await pushProof(who, batch) },
+    body: frames(batch.operations.map(framed)),
   })
 }
 
@@ -105,9 +113,9 @@ export async function pushAll(who: Identity): Promise<number> {
       await offerAgain(answer.missing.filter(([first]) => !over.has(first)))
       sent += batch.operations.length
     } catch (error) {
-      const unsupported = unsupportedIn(error)
-      if (unsupported !== null && !over.has(unsupported)) {
-        over.add(unsupported)
+      const left = await leftOut(error, batch.operations)
+      if (left.some((n) => !over.has(n))) {
+        left.forEach((n) => over.add(n))
         refusal = error as Problem
       } else if (error instanceof Problem && error.status === 413 && batch.operations.length > 1) {
         most = Math.ceil(batch.operations.length / 2)
@@ -121,11 +129,18 @@ export async function pushAll(who: Identity): Promise<number> {
   return sent
 }
 
-/** The number of the operation whose form the server does not take, when that is why it refused the batch. */
-function unsupportedIn(error: unknown): number | null {
-  if (!(error instanceof Problem) || error.code !== 'schema.unsupported') return null
-  const n = error.detail.n
-  return Number.isSafeInteger(n) ? (n as number) : null
+/** Why the server refuses a batch for the sake of one operation, which `detail.n` names. */
+const ABOUT_ONE: ReadonlySet<string> = new Set(['schema.unsupported', 'seal.broken', 'seal.unknown'])
+
+/** The operations to push around: the one whose form or seal the server does not take, or all of a seal it does not know. */
+async function leftOut(error: unknown, batch: readonly StoredOp[]): Promise<number[]> {
+  if (!(error instanceof Problem) || !ABOUT_ONE.has(error.code)) return []
+  const one = batch.find(({ n }) => n === error.detail.n)
+  if (!one) return []
+  if (error.code === 'seal.unknown') return batch.filter(({ kid }) => kid === one.kid).map(({ n }) => n)
+  // Sealed anew when its officer unlocks the device.
+  if (error.code === 'seal.broken') await db.ops.update(one.n, { kid: '' })
+  return [one.n]
 }
 
 const ASKED_AT_ONCE = 500

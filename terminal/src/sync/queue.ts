@@ -1,9 +1,13 @@
 import { clockNow } from '@/device/clock'
 import { db, type ChainEnd, type Head, type Identity, type Session, type StoredOp } from '@/store/db'
-import { b64u, text, utf8, type Bytes } from './bytes'
+import { holder, keyOf, reveal } from '@/store/lock'
+import { serially } from '@/store/serially'
+import { seal } from '@/store/vault'
+import { b64u, utf8, type Bytes } from './bytes'
 import { operationHash } from './chain'
 import { MAX_OPERATION_BYTES } from './frames'
 import { uuid7 } from './ids'
+import { sealToServer, type SealKey } from './seal'
 import type { Operation, SignOff } from './types'
 
 /** What a page wants to have captured; the queue adds number, place in the chain, clock and anchor. */
@@ -28,15 +32,15 @@ interface Ground {
   session: Session
   chain: ChainEnd
   head: Head
+  sealKey: SealKey
 }
 
 function ground(): Promise<Ground> {
   return db.transaction('r', db.kv, async () => {
-    const [who, session, chain, head] = [
-      await db.read('identity'), await db.read('session'), await db.read('chain'), await db.read('head'),
-    ]
-    if (!who || !session || !chain || !head) throw new NotReady('not enrolled, or nobody is signed in')
-    return { who, session, chain, head }
+    const [who, session, chain] = [await db.read('identity'), await db.read('session'), await db.read('chain')]
+    const [head, sealKey] = [await db.read('head'), await db.read('sealKey')]
+    if (!who || !session || !chain || !head || !sealKey) throw new NotReady('not enrolled, or nobody is signed in')
+    return { who, session, chain, head, sealKey }
   })
 }
 
@@ -64,7 +68,7 @@ function describe(capture: Capture, on: Ground): Operation {
     record: capture.record,
     base: capture.base,
     after: capture.after,
-    officer: on.session.officer.id,
+    officer: on.session.officer,
     session: on.session.session,
     observed_at: capture.observedAt,
     recorded_at: now,
@@ -76,6 +80,13 @@ function describe(capture: Capture, on: Ground): Operation {
   }
 }
 
+export const copyPlace = (op: string) => `roundsman/op/${op}`
+
+/** As its officer reads it again; without his key nobody on this device does. */
+export function copyFor(key: CryptoKey, op: string, bytes: Bytes): Promise<Bytes> {
+  return seal(key, copyPlace(op), bytes)
+}
+
 async function build(capture: Capture, on: Ground): Promise<StoredOp> {
   const operation = describe(capture, on)
   const bytes = encode(operation)
@@ -83,7 +94,9 @@ async function build(capture: Capture, on: Ground): Promise<StoredOp> {
     n: operation.n,
     op: operation.op,
     hash: await operationHash(on.chain.hash, operation.n, bytes),
-    bytes,
+    jwe: await sealToServer(on.sealKey, bytes),
+    kid: on.sealKey.kid,
+    copy: await copyFor(keyOf(operation.officer), operation.op, bytes),
     kind: operation.kind,
     verb: operation.verb,
     record: operation.record,
@@ -126,16 +139,20 @@ function commit(made: StoredOp, capture: Capture, prior: ChainEnd): Promise<Stor
  * Captures one operation. Asking twice for the same verb on the same record (a double tap, a draft reopened in a second
  * tab) gives the operation that is already there.
  */
-export async function capture(wanted: Capture): Promise<StoredOp> {
-  for (;;) {
-    const on = await ground()
-    const stored = await commit(await build(wanted, on), wanted, on.chain)
-    if (stored) return stored
-  }
+export function capture(wanted: Capture): Promise<StoredOp> {
+  return serially(async () => {
+    for (;;) {
+      const on = await ground()
+      const stored = await commit(await build(wanted, on), wanted, on.chain)
+      if (stored) return stored
+    }
+  })
 }
 
-export function readOperation<F>(stored: StoredOp): Operation<F> {
-  return JSON.parse(text(stored.bytes)) as Operation<F>
+/** What the operation says; null where it is another officer's, or the key of its copy is gone. */
+export async function readOperation<F>(stored: StoredOp): Promise<Operation<F> | null> {
+  if (!stored.copy || holder()?.officer !== stored.officer) return null
+  return reveal<Operation<F>>(copyPlace(stored.op), stored.copy)
 }
 
 export interface Counts {

@@ -113,8 +113,18 @@ export interface EnrolAnswer {
   incarnation: number
   genesis: string
   server_key: PublicJwk
+  /** `pending`: an administrator has to let it in first. */
+  state?: 'active' | 'pending'
+  seal: string
   head: string
   time: string
+}
+
+/** How long and how often a device may be unlocked without the server. */
+export interface Limits {
+  hours: number
+  tries: number
+  idle_minutes: number
 }
 
 export interface SessionAnswer {
@@ -122,5 +132,17 @@ export interface SessionAnswer {
   officer: Officer
   access_token: string
   expires_at: string
+  refresh_token?: string
+  must_change?: boolean
+  unlock?: Limits
+  seal: string
+  time: string
+}
+
+export interface RefreshAnswer {
+  access_token: string
+  expires_at: string
+  refresh_token: string
+  must_change?: boolean
   time: string
 }
