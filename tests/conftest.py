@@ -15,7 +15,7 @@ from _pytest.nodeid import coerce_node_id
 from tests.support import application, engines
 from tests.support.engines import ENGINES, Postgres
 from tests.support.templates import Templates
-from tests.support.world import World
+from tests.support.world import World, opened
 
 HERE = Path(__file__).parent
 MEMORY = Path("/dev/shm")
@@ -112,6 +112,17 @@ def small(tmp_path: Path, templates: Templates) -> Iterator[World]:
     """The small facility on SQLite."""
     with templates.world("sqlite", tmp_path) as made:
         yield made
+
+
+@pytest.fixture
+def quick(small: World) -> Iterator[World]:
+    """The same installation again, with the short tokens and the limits that a real one has."""
+    made = opened(small.folder, ids=small.ids, unhurried=False)
+    made.clock.set(small.clock.now())
+    try:
+        yield made
+    finally:
+        made.close()
 
 
 @pytest.fixture(scope="module", params=ENGINES)

@@ -38,6 +38,10 @@ class Handheld:
         self.tap("sign-in")
         expect(self.see("ward").or_(self.see("open-round")).first).to_be_visible()
 
+    def unlock(self, secret: str) -> None:
+        self.fill("unlock-secret", secret)
+        self.tap("unlock")
+
     def sign_out(self) -> None:
         self.page.get_by_text("本机", exact=True).last.click()
         self.tap("sign-out")
@@ -51,6 +55,10 @@ class Handheld:
 
     def offline(self, off: bool) -> None:
         self.context.set_offline(off)
+
+    def wake(self) -> None:
+        """A signal comes back: what would be asked after a while is asked at once."""
+        self.page.evaluate("window.dispatchEvent(new Event('online'))")
 
     def expect_line(self, *, waiting: int, sent: int, refused: int = 0, state: str | None = None) -> None:
         """The line on top of the page."""

@@ -14,7 +14,7 @@ from sync.writing.local import Act
 from wsgi import create_app
 
 SECRET = "s3cret"
-PATROL, COLLEAGUE, AUDITOR, DESK = "100007", "100008", "100030", "100020"
+PATROL, COLLEAGUE, AUDITOR, DESK, ADMIN = "100007", "100008", "100030", "100020", "100001"
 _CODES = 40
 
 
@@ -50,7 +50,7 @@ def furnish(settings: Settings) -> tuple[Place, list[Place], list[str]]:
     kinds = (("checkpoint", "A-CP1"), ("cell", "A-01"), ("cell", "A-02"), ("checkpoint", "A-CP2"))
     stops = [Place(uuid7(), kind, code, f"04A1B2C3D4E5F{n}") for n, (kind, code) in enumerate(kinds)]
     staff = [
-        NewOfficer(uuid7(), "100001", "管理", (Post.ADM,), SECRET),
+        NewOfficer(uuid7(), ADMIN, "管理", (Post.ADM,), SECRET),
         NewOfficer(uuid7(), DESK, "收押", (Post.INT,), SECRET),
         NewOfficer(uuid7(), PATROL, "巡控甲", (Post.PAT,), SECRET, (ward.id,)),
         NewOfficer(uuid7(), COLLEAGUE, "巡控乙", (Post.PAT,), SECRET, (ward.id,)),

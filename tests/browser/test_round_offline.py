@@ -50,6 +50,7 @@ def test_a_round_walked_offline_is_kept_and_arrives_once(enrolled: Handheld, sit
     enrolled.expect_line(waiting=4, sent=0, state="offline")
 
     enrolled.page.reload()
+    enrolled.unlock(SECRET)
     for stop in (gate, first, second):
         enrolled.expect_walked(stop.id)
     enrolled.expect_walked(last.id, walked=False)
@@ -201,6 +202,7 @@ def test_a_browser_killed_on_the_walk_loses_nothing(
     device = start()
     device.offline(True)
     device.page.goto(address)
+    device.unlock(SECRET)
     device.expect_walked(site.stops[0].id)
     device.expect_walked(site.stops[1].id)
     expect(device.stop(site.stops[2].id)).to_contain_text("未填完")

@@ -13,7 +13,8 @@ from backend.records.registry import kinds
 from backend.storage import tables
 from headless.chain import b64u, rfc3339, uuid7
 from sync.writing.local import Act
-from tests.support import store
+from tests.support import recordings, store, tus
+from tests.support.caller import Caller
 from tests.support.hand import Hand
 from tests.support.world import World, looked, place, tag
 
@@ -52,6 +53,11 @@ def test_what_names_a_file_that_has_not_come_is_applied_and_marked(walker: tuple
     h.changes = {"attachments": [b64u(bytes(32))]}
     h.visit(round_, "K")
     assert marks(h) == plain("attachment.missing")
+    come = tus.sent(Caller(h.world, h.key), recordings.jpeg())
+    for named, expected in (([come], []), ([come, b64u(bytes(32))], plain("attachment.missing")), ([], [])):
+        h.changes = {"attachments": named}
+        h.visit(round_, "K")
+        assert marks(h) == expected, named
 
 
 def test_entered_late_is_marked_and_sent_late_is_not(both: World, walker: tuple[Hand, str]) -> None:

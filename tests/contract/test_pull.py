@@ -7,7 +7,7 @@ import threading
 import orjson
 import pytest
 
-from backend.domain.posts import Post
+from backend.domain.posts import HELD
 from backend.storage import tables
 from headless import patrol
 from headless.terminal import Terminal
@@ -24,6 +24,7 @@ SCOPES = {
     **dict.fromkeys(["INT", "MED", "LEAD", "DIR", "AUD", "PROC"], IN_W | IN_V),
     "PAT2": IN_V,
     "ADM": set(),
+    "CITY": set(),
 }
 
 
@@ -36,7 +37,7 @@ def held(world: World, terminal: Terminal, name: str) -> set[str]:
 
 
 def test_everybody_is_given_his_scope_and_nothing_else(both: World) -> None:
-    assert set(SCOPES) == {*Post, "PAT2"}
+    assert set(SCOPES) == {*HELD, "PAT2"}
     terminal = both.terminal()
     assert {name: held(both, terminal, name) for name in SCOPES} == SCOPES
 

@@ -9,17 +9,18 @@ import pytest
 
 from backend.storage import tables
 from headless.chain import uuid7
-from headless.patrol import BY_SESSION
 from sync.judging.ledger import HOLD_MS
 from sync.writing.local import Act
 from tests.samples import set_up
 from tests.samples.persons import PERSON, whole
 from tests.support import store
+from tests.support.confirming import signed_by
 from tests.support.hand import Hand
 from tests.support.world import FACILITY, World, looked, person, place, tag
 
 CLOSED = {"reason": "改建"}
 MOMENT = "2026-11-22T03:00:00.000Z"
+RELEASING = ("person", "release")
 RELEASE = {"ground": "term_served", "document": "释字〔2026〕9号", "released_at": MOMENT, "note": None}
 
 
@@ -69,11 +70,15 @@ def test_a_key_that_nobody_has_written_is_seen_as_null(both: World) -> None:
 def test_whoever_is_released_is_so_once_and_comes_back_without_it(both: World) -> None:
     p1, h = both.ids["p1"], Hand(both).signed_in("INT")
     seen = {"state": "held", "cell": both.ids["C1"]}
-    outcome = one(h, "person", "release", p1, RELEASE, base=1, seen=seen, signoff=BY_SESSION)
+    outcome = one(
+        h, "person", "release", p1, RELEASE, base=1, seen=seen, signoff=signed_by(h, *RELEASING, p1, 1, RELEASE)
+    )
     assert outcome["status"] == "applied"
     assert doc(both, p1) == person(both, "p1") | {"state": "released", "cell": None, "release": RELEASE}
     seen = {"state": "released", "cell": None}
-    again = one(h, "person", "release", p1, RELEASE, base=2, seen=seen, signoff=BY_SESSION)
+    again = one(
+        h, "person", "release", p1, RELEASE, base=2, seen=seen, signoff=signed_by(h, *RELEASING, p1, 2, RELEASE)
+    )
     assert (again["status"], again["problem"]["code"]) == ("rejected", "record.state")
     back = {"state": "held", "cell": both.ids["C2"]}
     assert one(h, "person", "change", p1, back, base=2, seen=seen)["status"] == "applied"

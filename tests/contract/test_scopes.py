@@ -6,15 +6,20 @@ import threading
 import time
 
 import pytest
+from marshmallow import Schema
 
-from backend.domain.posts import Post
+from backend.domain.posts import HELD, Post
 from backend.identity import assignments
 from backend.identity.assignments import Assignments
-from backend.kernel.kind import Compartment, Head
+from backend.kernel.kind import Compartment, Deed, Head, Judge, Kind, Known, Policy, Ruling, Text, Verb
 from backend.kernel.problems import Problem
+from backend.records.forms import reference, whole
+from backend.records.registry import kinds
 from backend.storage import tables
 from backend.storage.door import Transaction
+from headless.chain import uuid7
 from headless.errors import Problem as Told
+from sync.judging.accept import Acceptance
 from sync.writing.local import Act
 from tests.support import store
 from tests.support.caller import Caller, is_problem
@@ -25,6 +30,8 @@ from tests.support.world import FACILITY, World
 
 CASE = {"DISC", "LEAD", "DIR", "INT", "PROC", "AUD"}
 WHOLE = {"INT", "MED", "LEAD", "DIR", "AUD", "PROC"}
+MEDICAL = {"MED", "DIR", "PROC", "AUD"}
+LOCATION = {"PAT", "LEAD", "DIR"}
 WARD_W = {"PAT", "AUX", "DISC"}
 
 
@@ -56,20 +63,21 @@ def test_every_post_is_given_its_compartments_of_what_it_reaches(both: World) ->
     names = {
         "W": [person(both, "p1"), f"place/{both.ids['C1']}/base"],
         "V": [person(both, "p4")],
-        "W case": [person(both, "p1", "case")],
-        "V case": [person(both, "p4", "case")],
+        **{f"W {each}": [person(both, "p1", each)] for each in ("case", "medical", "location")},
+        **{f"V {each}": [person(both, "p4", each)] for each in ("case", "medical", "location")},
         "facility": [f"facility/{FACILITY}/base"],
     }
     for partitions in names.values():
         for partition in partitions:
             fill(both, partition, 1)
-    for post in Post:
+    for post in HELD:
         held = Copy.of(both, post).pull().cursors.keys()
         seen = {what for what, partitions in names.items() if held >= set(partitions)}
         assert not any(partition in held for what in names.keys() - seen for partition in names[what])
         expected = {"W", "V", "facility"} if post in WHOLE else {"W"} if post in WARD_W else set()
-        if post in CASE:
-            expected |= {f"{ward} case" for ward in ("W", "V") if ward in expected}
+        for compartment, posts in (("case", CASE), ("medical", MEDICAL), ("location", LOCATION)):
+            if post in posts:
+                expected |= {f"{ward} {compartment}" for ward in ("W", "V") if ward in expected}
         assert seen == expected, post
 
 
@@ -273,3 +281,51 @@ def test_a_scope_is_never_remembered_beyond_a_change(both: World) -> None:
     over.set()
     thread.join(30)
     assert not faults, faults
+
+
+# Compartments that no kind of this version lies in
+
+
+class Measured(Schema):
+    """What was measured of a person."""
+
+    person = reference()
+    value = whole(0, 999)
+
+
+def _lies(compartment: Compartment) -> Judge:
+    def judge(deed: Deed, _head: Head | None, _known: Known) -> Ruling:
+        return Ruling(deed.fields, f"person/{deed.fields['person']}/{compartment}", "recorded")
+
+    return judge
+
+
+def _kind(name: str, compartment: Compartment, writer: Post) -> Kind:
+    verb = Verb(Measured, _lies(compartment), Text("测量", "measure"), creates=True)
+    texts = {"person": Text("人员", "person"), "value": Text("数值", "value")}
+    return Kind(name, 1, Policy.FACT, compartment, frozenset({writer}), {"measure": verb}, Text("测", name), texts)
+
+
+@pytest.mark.parametrize(
+    ("compartment", "writer", "given"),
+    [(Compartment.MEDICAL, Post.MED, MEDICAL), (Compartment.LOCATION, Post.PAT, LOCATION)],
+)
+def test_a_kind_of_a_narrow_compartment_reaches_those_alone_who_are_given_it(
+    both: World, compartment: Compartment, writer: Post, given: set[str]
+) -> None:
+    """Whoever else reads the person is not told that there is such a partition."""
+    both.services.pusher._acceptance = Acceptance(
+        dict(kinds()) | {"test.kind": _kind("test.kind", compartment, writer)}
+    )
+    h, record = Hand(both).signed_in(writer), uuid7()
+    h.write("test.kind", "measure", record, {"person": both.ids["p1"], "value": 7})
+    assert h.told()[0]["status"] == "applied"
+    name = person(both, "p1", compartment)
+    assert store.one(both, tables.records, id=record).partition == name
+    for post in HELD:
+        held = Copy.of(both, post).pull()
+        assert ((record in held.rows), (name in held.cursors)) == ((post in given), (post in given)), post
+        if post not in given:
+            with pytest.raises(Told, match=r"partition\.forbidden|role\.forbidden"):
+                held.ask("rows", {"partition": name, "ids": [record]})
+    assert record not in Copy.of(both, "PAT2").pull().rows

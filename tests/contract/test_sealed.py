@@ -88,7 +88,9 @@ def test_plain_bytes_are_not_taken_for_sealed_ones_nor_the_other_way_round(h: Ha
 def test_a_seal_proves_nothing_the_hash_must_be_that_of_what_is_inside(h: Hand) -> None:
     assert h.sealer is not None
     other = h.sealer.seal(b'{"op":"forged"}')
-    body = chain.frames([(1, h.frames[0][1], other), *((n, hash_, h.sealer.seal(raw)) for n, hash_, raw in h.frames[1:])])
+    body = chain.frames(
+        [(1, h.frames[0][1], other), *((n, hash_, h.sealer.seal(raw)) for n, hash_, raw in h.frames[1:])]
+    )
     response = send(h.world, h.key.push(h.claims()), body, PUSH, SEALED)
     assert (response.status_code, response.json()["code"]) == (401, "proof.invalid")
 

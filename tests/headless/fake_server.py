@@ -8,7 +8,6 @@ free port and prints it.
 from __future__ import annotations
 
 import json
-import os
 import re
 import socketserver
 import sys
@@ -111,11 +110,17 @@ class Call:
             ("POST", "/v1/terminals/incarnations"): self.renew,
             ("POST", "/v1/terminals/wiped"): self.wiped,
             ("POST", "/v1/sessions"): self.sign_in,
+            ("POST", "/v1/sessions/refresh"): self.refresh,
+            ("PUT", "/v1/officers/current/secret"): self.change_secret,
             ("DELETE", "/v1/sessions/current"): self.sign_out,
             ("POST", "/v1/sync/outcomes"): self.outcomes,
             ("POST", "/v1/sync/pull"): self.pull,
             ("POST", "/v1/sync/snapshots"): self.snapshot,
             ("GET", "/v1/sync/stream"): self.stream,
+            ("POST", "/v1/files"): self.file,
+            ("GET", "/v1/audit/consistency"): self.consistency,
+            ("GET", "/v1/audit/keys"): self.keys,
+            ("POST", "/v1/audit/alarms"): self.alarm,
         }
         if self.path.startswith("/v1/sync/snapshots/"):
             return self.snapshot_bytes()
@@ -157,6 +162,8 @@ class Call:
             raise Failure(401, "session.expired")
         self.token = token
         officer: dict[str, Any] = session["officer"]
+        if officer.get("must_change") and self.path not in ("/v1/officers/current/secret", "/v1/sessions/current"):
+            raise Failure(403, "secret.temporary")
         return officer
 
     def refuse_revoked(self) -> None:
@@ -201,6 +208,42 @@ class Call:
         told = [chain.taken[n].outcome for n in body["numbers"] if n in chain.taken]
         return 200, self.world.standing(chain, told)
 
+    def file(self) -> tuple[int, Any]:
+        """Section 6a: whatever is promised is there."""
+        self.known()
+        assert self.environ["HTTP_TUS_RESUMABLE"] == "1.0.0"
+        self.headers.append(("Upload-Offset", self.environ["HTTP_UPLOAD_LENGTH"]))
+        self.headers.append(("Location", "/v1/files/uploads/1"))
+        return 201, {}
+
+    def consistency(self) -> tuple[int, Any]:
+        """Section 12."""
+        self.known()
+        asked = {name: int(values[0]) for name, values in parse_qs(self.environ["QUERY_STRING"]).items()}
+        assert set(asked) == {"epoch", "first", "second"}
+        return 200, self.world.log.consistency(self.world.epoch, **asked)
+
+    def keys(self) -> tuple[int, Any]:
+        """Section 12, Keys."""
+        self.known()
+        return 200, {"keys": self.world.log.keys}
+
+    def alarm(self) -> tuple[int, Any]:
+        """Section 12."""
+        self.known()
+        body = self.json("held", "shown", "why")
+        assert body["why"] in ("roots", "proof", "refused")
+        shown = json.loads(unb64(body["shown"].split(".")[1]))
+        if shown["epoch"] == self.world.epoch and shown["size"] > len(self.world.leaves):
+            raise Failure(503, "server.behind", retry_after=60)
+        self.world.log.alarms.append(body)
+        return 204, None
+
+    def known(self) -> Chain:
+        """The chain of the terminal that asks by its key."""
+        self.refuse_revoked()
+        return self.world.chains.of_key(thumb(self.prove()))
+
     def enrol(self) -> tuple[int, Any]:
         """Section 2."""
         jwk = self.prove()
@@ -229,22 +272,40 @@ class Call:
         officer = self.world.officers.get(body["number"])
         if officer is None or officer["secret"] != body["secret"]:
             raise Failure(401, "sign_in.failed")
-        session, token = uuid7(), b64(os.urandom(24))
-        self.world.tokens[token] = {"session": session, "officer": officer, "jkt": thumb(jwk)}
-        self.world.chains.sessions.add(session)
+        session = {"session": uuid7(), "officer": officer, "jkt": thumb(jwk)}
+        self.world.chains.sessions.add(session["session"])
         told = {name: officer[name] for name in ("id", "number", "name", "posts")}
-        return 201, {
-            "session": session,
-            "officer": told,
-            "access_token": token,
-            "expires_at": "2099-01-01T00:00:00.000Z",
-            "time": self.world.now(),
-        }
+        more = {"unlock": {"hours": 12, "tries": 5, "idle_minutes": 5}}
+        return 201, {"session": session["session"], "officer": told} | self.world.tokens_of(session, 1) | more
+
+    def refresh(self) -> tuple[int, Any]:
+        """Section 4."""
+        self.refuse_revoked()
+        jwk = self.prove()
+        shown = self.world.refreshing.get(self.json("refresh_token")["refresh_token"])
+        if shown is None or shown[0]["jkt"] != thumb(jwk):
+            raise Failure(401, "session.missing")
+        session, generation = shown
+        newest = max(each for held, each in self.world.refreshing.values() if held is session)
+        if session.get("ended") or generation < newest - 1:
+            self.world.end(session)
+            raise Failure(401, "session.expired")
+        return 200, self.world.tokens_of(session, generation + 1)
+
+    def change_secret(self) -> tuple[int, Any]:
+        """Section 4."""
+        officer = self.officer()
+        body = self.json("old", "new")
+        if officer["secret"] != body["old"]:
+            raise Failure(422, "secret.wrong", field="old")
+        officer["secret"] = body["new"]
+        officer["must_change"] = False
+        return 204, None
 
     def sign_out(self) -> tuple[int, Any]:
         """Section 4."""
         self.officer()
-        del self.world.tokens[self.token]
+        self.world.end(self.world.tokens[self.token])
         return 204, None
 
     def pull(self) -> tuple[int, Any]:
@@ -354,7 +415,8 @@ class Call:
 
     def _show(self, head: str) -> None:
         """A server whose log is shorter than what it has signed stops writing (section 6)."""
-        _, payload = verified(head, self.world.signer.jwk)
+        kid = json.loads(unb64(head.split(".")[0]))["kid"]
+        _, payload = verified(head, next(each["jwk"] for each in self.world.log.keys if each["kid"] == kid))
         self.world.shown.append(payload)
         if payload["epoch"] == self.world.epoch and payload["size"] > len(self.world.leaves):
             raise Failure(503, "server.behind", retry_after=20)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.headless.fake_chains import Chain, Chains
 from tests.headless.fake_crypto import Signer, b64, merkle, uuid7
 from tests.headless.fake_kinds import State
+from tests.headless.fake_log import Log
 from tests.headless.fake_refusals import Failure
 from tests.headless.fake_rows import Rows
 
@@ -27,13 +28,16 @@ class World:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.signer = Signer()
         self.nonce = b64(os.urandom(12))
         self.codes: dict[str, str | None] = {"7Q2MK8ZD41XT": None, "00000000000A": None}
         self.tokens: dict[str, dict[str, Any]] = {}
+        self.refreshing: dict[str, tuple[dict[str, Any], int]] = {}
+        """Refresh token → its session and generation."""
+        self.lasts = 600
+        """Seconds that an access token is good for."""
         self.trouble: list[Failure] = []
         self.max_batch, self.max_bytes, self.epoch = 500, 4 * 1024 * 1024, 1
-        self.leaves: list[bytes] = []
+        self.log = Log(self.facility)
         self.uncovered = False
         """No verified backup has what was handed in."""
         self.shown: list[dict[str, Any]] = []
@@ -65,6 +69,20 @@ class World:
             }
             for number, name, wards in (("PAT", "王巡", ["W"]), ("PAT2", "李巡", ["V"]))
         }
+
+    @property
+    def leaves(self) -> list[bytes]:
+        """The log of the present epoch."""
+        return self.log.leaves
+
+    @leaves.setter
+    def leaves(self, leaves: list[bytes]) -> None:
+        self.log.leaves = leaves
+
+    @property
+    def signer(self) -> Signer:
+        """The key that signs heads now."""
+        return self.log.signer
 
     @property
     def terminals(self) -> dict[str, Chain]:
@@ -99,6 +117,26 @@ class World:
         payload = {"facility": self.facility, "epoch": self.epoch, "size": len(self.leaves)}
         payload |= {"root": b64(merkle(self.leaves)), "at": self.now()}
         return self.signer.sign("roundsman-head+jwt", payload)
+
+    def tokens_of(self, session: dict[str, Any], generation: int) -> dict[str, Any]:
+        """The tokens of a session (section 4): the refresh token of a generation is the same each time."""
+        access, now = b64(os.urandom(24)), datetime.now(UTC)
+        self.tokens[access] = session
+        self.refreshing[refresh := f"{session['session']}.{generation}"] = (session, generation)
+        ends = (now + timedelta(seconds=self.lasts)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        told = {"access_token": access, "expires_at": ends, "refresh_token": refresh}
+        told |= {"refresh_expires_at": "2099-01-01T00:00:00.000Z", "time": self.now()}
+        return told | {"must_change": bool(session["officer"].get("must_change"))}
+
+    def end(self, session: dict[str, Any]) -> None:
+        """Ends a session."""
+        session["ended"] = True
+        self.tokens = {token: held for token, held in self.tokens.items() if held is not session}
+
+    def end_all(self) -> None:
+        """Ends every session."""
+        for session in list(self.tokens.values()):
+            self.end(session)
 
     def enrolled(self, code: str, key: str, jwk: dict[str, str]) -> Chain:
         """The terminal of this code and key; made on the first request."""

@@ -56,7 +56,7 @@ def test_refused_captures_use_no_number(terminal: Terminal) -> None:
 
 
 def test_capture_needs_an_officer_but_no_live_session(terminal: Terminal, world: World) -> None:
-    world.tokens.clear()
+    world.end_all()
     terminal.capture("k", "v", chain.uuid7(), {})
     terminal.sign_out()
     with pytest.raises(NotSignedIn):

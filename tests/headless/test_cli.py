@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from headless import Terminal
 from headless.__main__ import main
 from tests.headless.kit import CODE, SECRET
+from tests.support.recordings import jpeg
 
 Run = Callable[..., str]
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nobody listens
@@ -33,9 +34,11 @@ def run(tmp_path: Path, server_url: str, request: pytest.FixtureRequest) -> Run:
     return call
 
 
-def test_a_round_without_signal(run: Run) -> None:
+def test_a_round_without_signal(run: Run, tmp_path: Path) -> None:
     assert "DEMO" in run("enrol", CODE, "--label", "PDA-07")
     assert "nobody" in run("status")
+    with Terminal(tmp_path / "t.db") as terminal:
+        assert run("fingerprint") == f"{terminal.fingerprint()}\n"
     assert "nobody is signed in" in run("round", "open", "W", fails=True)
     assert "王巡" in run("sign-in", "PAT")
     assert "no places held" in run("places")
@@ -47,7 +50,13 @@ def test_a_round_without_signal(run: Run) -> None:
     assert "is open" in run("round", "open", "W", fails=True)
     seen = ["--headcount", "4", "--response", "moving", "--observation", "asleep"]
     run("round", "visit", "C1", *seen, "--tag", "04A1", "--medium", "nfc", server=NOWHERE)
-    run("round", "visit", "K", "--note", "标签脱落", server=NOWHERE)
+    picture = tmp_path / "corridor.jpg"
+    picture.write_bytes(jpeg())
+    run("round", "visit", "K", "--note", "标签脱落", "--attach", str(picture), server=NOWHERE)
+    with Terminal(tmp_path / "t.db") as terminal:
+        (item,) = terminal.store.carried()
+        assert terminal.queue("patrol.visit")[-1].operation["attachments"] == [item.digest]
+        assert (item.type, terminal.store.content(item.digest).read_bytes()) == ("image/jpeg", picture.read_bytes())
     assert "2 visits" in run("round", "close", "--interrupted", "报警", server=NOWHERE)
 
     assert "stays queued" in run("push", fails=True, server=NOWHERE)
@@ -161,3 +170,13 @@ def test_it_starts_as_a_module(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "headless", "--db", str(tmp_path / "t.db"), "status"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, "Error: this terminal is not enrolled\n")
+
+
+def test_a_secret_is_changed(run: Run) -> None:
+    run("enrol", CODE, "--label", "PDA-07")
+    run("sign-in", "PAT")
+    assert "secret.wrong" in run("change-secret", "--old", "wrong", "--new", "a secret of my own", fails=True)
+    assert "secret changed" in run("change-secret", "--old", SECRET, "--new", "a secret of my own")
+    assert "pulled" in run("pull")
+    assert "sign_in.failed" in run("sign-in", "PAT", fails=True)
+    assert "王巡" in run("sign-in", "PAT", "--secret", "a secret of my own")

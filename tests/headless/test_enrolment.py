@@ -131,7 +131,7 @@ def test_sign_out_holds_without_signal(terminal: Terminal, world: World, line: L
 
 
 def test_sign_out_of_a_session_that_has_ended(terminal: Terminal, world: World) -> None:
-    world.tokens.clear()
+    world.end_all()
     assert terminal.sign_out() is True
     assert terminal.session is None
 

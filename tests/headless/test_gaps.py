@@ -17,7 +17,7 @@ def test_an_urgent_operation_goes_first_over_the_gap(terminal: Terminal, world: 
     line.requests.clear()
     outcomes = terminal.push(urgent=[ops[0], ops[3]])
     assert [outcome["n"] for outcome in outcomes] == [1, 4, 2, 3, 5]
-    assert len(line.requests) == 4
+    assert line.paths() == ["/v1/sync/push"] * 4 + ["/v1/audit/consistency"]
     assert terminal.outcomes()[ops[3]]["marks"] == [{"code": "chain.gap", "rule": None}]
     agreed(terminal, world)
 
@@ -79,7 +79,8 @@ def test_a_schema_that_is_not_taken_is_stepped_over_and_tried_again(
     line.requests.clear()
     captured(terminal, world, 3)
     assert [each["n"] for each in terminal.push()] == [7]
-    assert line.paths() == ["/v1/sync/push"] * 3  # the new one; and each of the two by itself, behind it
+    # The new one; and each of the two by itself, behind it; then one proof for all.
+    assert line.paths() == ["/v1/sync/push"] * 3 + ["/v1/audit/consistency"]
     monkeypatch.setattr("tests.headless.fake_chains.SUPPORTED", [1, 7])
     assert [each["n"] for each in terminal.push()] == [3, 5]
     assert terminal.status()["unsupported"] == []
@@ -149,7 +150,7 @@ def test_lost_answers_are_learnt_before_anything_is_sent_again(terminal: Termina
     line.requests.clear()
     with Terminal(terminal.store.path, transport=line) as again:
         assert [each["n"] for each in again.push()] == [1, 2, 3]
-    assert set(line.paths()) == {"/v1/sync/outcomes"}
+    assert set(line.paths()) == {"/v1/sync/outcomes", "/v1/audit/consistency"}
     agreed(terminal, world)
 
 

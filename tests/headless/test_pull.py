@@ -84,7 +84,7 @@ def test_an_ended_session_touches_nothing(terminal: Terminal, world: World) -> N
     walked(terminal, world, 1)
     patrol.open_round(terminal, world.places["W"])
     before = terminal.rows(), terminal.queue(), terminal.session
-    world.tokens.clear()
+    world.end_all()
     with pytest.raises(Problem) as refused:
         terminal.pull()
     assert refused.value.code == "session.expired"

@@ -308,7 +308,7 @@ def test_a_digest_that_can_never_be_met(terminal: Terminal, world: World, monkey
 
 
 def test_a_repair_needs_somebody_signed_in(terminal: Terminal, world: World) -> None:
-    world.tokens.clear()
+    world.end_all()
     with pytest.raises(Problem) as refused:
         terminal.repair()
     assert refused.value.code == "session.expired"

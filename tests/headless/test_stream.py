@@ -20,7 +20,7 @@ from tests.headless.test_pull import scope_rows
 
 
 def listened(terminal: Terminal) -> list[Event]:
-    listener = Listener(terminal.wire, terminal._key(), terminal._session().token)
+    listener = Listener(terminal.wire, terminal._key(), terminal._token)
     return list(listener.events())
 
 
@@ -110,7 +110,7 @@ def test_a_server_without_a_free_stream_is_asked_later(terminal: Terminal, world
 
 
 def test_an_ended_session_ends_the_following(terminal: Terminal, world: World) -> None:
-    world.tokens.clear()
+    world.end_all()
     with pytest.raises(Problem) as refused:
         terminal.follow(lambda event: None)
     assert refused.value.code == "session.expired"
@@ -180,7 +180,7 @@ def test_silence_is_noticed(url: str, world: World, tmp_path: Path, clock: HandC
         terminal.enrol(CODE, "PDA-07")
         terminal.sign_in("PAT", SECRET)
         world.heartbeat, world.silent = 0.1, 1.5
-        listener = Listener(terminal.wire, terminal._key(), terminal._session().token)
+        listener = Listener(terminal.wire, terminal._key(), terminal._token)
         begun = time.monotonic()
         with pytest.raises(Offline):
             list(listener.events())

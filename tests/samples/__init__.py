@@ -14,11 +14,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from backend.kernel.kind import Kind, by_sync
+from backend.kernel.kind import Kind, Verb, by_sync
 from backend.records.registry import kinds
 from headless.chain import rfc3339, uuid7
 from headless.patrol import BY_SESSION
 from headless.terminal import Terminal
+from tests.support.confirming import signed_at
 from tests.support.world import SECRET, World
 
 Doc = dict[str, Any]
@@ -201,16 +202,24 @@ class Record:
         said = sample.verbs[verb](self.stage) if fields is None else fields
         shown = {"state": "open", **(self.doc if doc is None else doc)}
         compared = of.compared(said)
+        at = (0 if of.creates else len(self.ops)) if base is None else base
         return (terminal or self.stage.terminal).capture(
             sample.kind,
             verb,
             self.id,
             said,
-            base=(0 if of.creates else len(self.ops)) if base is None else base,
+            base=at,
             after=self.stage.needed,
-            signoff=BY_SESSION if of.signoff else None,
+            signoff=self._signoff(of, terminal or self.stage.terminal, verb, said, at),
             **({"seen": {name: shown.get(name) for name in compared}} if compared else {}),
         )
+
+    def _signoff(
+        self, of: Verb, terminal: Terminal, verb: str, said: dict[str, Any], base: int
+    ) -> dict[str, Any] | None:
+        if not of.confirm:
+            return BY_SESSION if of.signoff else None
+        return signed_at(self.stage.world, terminal, self.sample.kind, verb, self.id, base, said)
 
     def step(self, verb: str, fields: dict[str, Any] | None = None) -> str:
         """Captures a verb that is to take effect, and takes note of what it makes of the document."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import orjson
 from werkzeug.test import TestResponse
@@ -55,7 +56,8 @@ class Caller:
 
     def dpop(self, method: str, path: str, **claims: Any) -> str:
         """A right proof for the request, but for the claims given."""
-        said = {"jti": "1", "htm": method, "htu": HOST + path, "iat": 0, "nonce": self.world.services.nonces.fresh()}
+        nonce = self.world.services.nonces.fresh()
+        said = {"jti": str(uuid4()), "htm": method, "htu": HOST + path, "iat": 0, "nonce": nonce}
         if self.token is not None:
             said["ath"] = proof.b64u(proof.sha256(self.token.encode()))
         said = {name: value for name, value in (said | claims).items() if value is not None}

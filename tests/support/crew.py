@@ -21,6 +21,7 @@ from headless.chain import frames
 from headless.proof import Key
 from tests.support.application import application
 from tests.support.world import SECRET, World, looked, populate, tag
+from tools.process import UNHURRIED
 
 CREW = ("PAT", "PAT", "DISC", "AUX", "PAT2", "LEAD")
 """Who walks: four in ward W, one in ward V, and a leader, who sees both."""
@@ -140,7 +141,7 @@ class Site:
 @contextmanager
 def site(folder: Path, database: str | None = None, crew: Sequence[str] = CREW) -> Iterator[Site]:
     """The small facility at the present time, its crew enrolled and signed in; the database is let go of."""
-    environ = {"ROUNDSMAN_DATA": str(folder / "data"), "ROUNDSMAN_LOG_LEVEL": "ERROR"}
+    environ = {"ROUNDSMAN_DATA": str(folder / "data"), "ROUNDSMAN_LOG_LEVEL": "ERROR"} | UNHURRIED
     settings = Settings.read(environ | ({"ROUNDSMAN_DATABASE": database} if database else {}))
     clock = ManualClock(time.time_ns() // 1_000_000)
     world = World(application(settings, clock), clock, folder, settings)

@@ -70,6 +70,7 @@ class Hand:
     """What every operation says instead of what it should."""
     incarnation: int = 1
     asset: str | None = None
+    label: str = "by hand"
     sealer: Sealer | None = None
     """With it the frames that are sent hold what was sealed, and not the operations' own bytes."""
 
@@ -77,7 +78,7 @@ class Hand:
         self.device = Device(self.world.clock)
         self.key = proof.Key(proof.new_key())
         self.wire = Wire("http://localhost", self.device, self.world.transport())
-        body = {"code": self.code or self.world.code(), "label": "by hand", "jwk": self.key.jwk}
+        body = {"code": self.code or self.world.code(), "label": self.label, "jwk": self.key.jwk}
         body |= {} if self.asset is None else {"asset": self.asset}
         answer = self.wire.ask(self.key, "POST", "/v1/terminals", body)
         self.facility, self.terminal = answer["facility"]["id"], answer["terminal"]

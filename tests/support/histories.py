@@ -7,14 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from backend.audit import backups, epochs
-from backend.identity import reports, terminals
-from backend.kernel.keys import load_jwk
+from backend.audit import alarms, backups, epochs
+from backend.identity import postings, reports, rotation, terminals
 from backend.storage import tables
 from backend.storage.engine import sqlite_url
 from headless.chain import uuid7
 from sync.writing.local import Act
-from tests.support import store
+from tests.support import recordings, store, tus
+from tests.support.caller import Caller
+from tests.support.confirming import add_key, by_hand, signed_by
 from tests.support.hand import Hand
 from tests.support.world import FACILITY, PERSONS, World
 
@@ -111,6 +112,32 @@ def desk_moves_a_person(here: History) -> None:
     here.world.desk("INT", Act("person", "change", record, {"cell": cell}, base=base))
 
 
+def posts_change(here: History) -> None:
+    """The medic holds other posts."""
+    posts = here.chance.choice((("MED",), ("MED", "DISC"), ("DISC",)))
+    postings.change_posts(here.world.services.door, FACILITY, here.world.ids["MED"], posts, OPERATOR)
+
+
+def desk_decides(here: History) -> None:
+    """A person comes, and leaves by a confirmed decision."""
+    desk, record = Hand(here.world).signed_in("INT"), uuid7()
+    cell = here.world.ids["C1"]
+    came = {"number": f"D-{desk.terminal}", "name": "来去", "sex": "m", "cell": cell, "state": "held"}
+    left = {"ground": "bail", "document": "取保", "released_at": "2026-11-22T03:14:15.123Z", "note": None}
+    opened = desk.write("person", "create", record, came)
+    signoff = signed_by(desk, "person", "release", record, 1, left)
+    seen = {"state": "held", "cell": cell}
+    desk.write("person", "release", record, left, base=1, after=[opened], seen=seen, signoff=signoff)
+    here.push(desk)
+
+
+def a_factor_goes(here: History) -> None:
+    """A leader adds a key and takes it away again."""
+    ask = by_hand(Hand(here.world).signed_in("LEAD"))
+    add_key(ask)
+    ask("DELETE", f"/v1/factors/{ask('GET', '/v1/factors', None)['factors'][-1]['factor']}", None)
+
+
 def desk_disputes(here: History) -> None:
     """A change by one who saw another cell: a conflict."""
     record = here.world.ids["p1"]
@@ -144,6 +171,20 @@ def is_revoked(here: History) -> None:
     here.hands[at] = Hand(here.world).signed_in(("PAT", "DISC")[at])
 
 
+def attaches_a_file(here: History) -> None:
+    """A round with a picture, which comes before it or never; a picture that nothing names is forgotten in time."""
+    hand, world = here.hand(), here.world
+    content = recordings.picture("JPEG", (16 + len(here.done) % 90, 20))
+    if here.chance.random() < 0.7 and store.one(world, tables.terminals, terminal=hand.terminal).state == "active":
+        tus.begin_and_add(Caller(world, hand.key), content)
+    if here.chance.random() < 0.7:
+        hand.changes = {"attachments": [tus.digest(content)]}
+        hand.open()
+        hand.changes = {}
+        here.push(hand, hand.n)
+    world.services.tending.tend(FACILITY)
+
+
 def reports_itself(here: History) -> None:
     """A terminal says how it is."""
     found = terminals.by_id(here.world.services.store, here.hand().terminal)
@@ -166,7 +207,7 @@ def is_backed_up(here: History) -> None:
     if services.store.sqlite:
         target = here.world.folder / f"copy-{len(here.done)}.sqlite3"
         backups.make(services.store, target)
-        backups.confirm(services.door, load_jwk(services.keyring.head.jwk), sqlite_url(target))
+        backups.confirm(services.door, services.keyring.heads, sqlite_url(target))
 
 
 def opens_an_epoch(here: History) -> None:
@@ -182,13 +223,31 @@ def shows_a_head_that_is_lost(here: History) -> None:
         return
     size = 10_000 + here.chance.randrange(3)
     said = {"facility": FACILITY, "epoch": state.epoch - 1, "size": size, "root": "A" * 43}
-    head = services.keyring.head.sign({"typ": "roundsman-head+jwt"}, said | {"at": "2026-11-22T03:14:15.123Z"})
+    key = services.keyring.head
+    header = {"typ": "roundsman-head+jwt", "kid": key.thumbprint}
+    head = key.sign(header, said | {"at": "2026-11-22T03:14:15.123Z"})
     hand = here.hand()
     hand.open()
     hand.push(hand.n, None, head=head)
 
 
+def raises_an_alarm(here: History) -> None:
+    """A terminal was shown two heads that do not agree; the one before is settled."""
+    services, head = here.world.services, store.one(here.world, tables.facilities).head
+    terminal = here.hand().terminal
+    if store.rows(here.world, tables.alarms, terminal=terminal):
+        alarms.settle(services.door, FACILITY, terminal, "looked into", OPERATOR)
+    said = {"held": head, "shown": head, "why": "proof"}
+    alarms.raise_alarm(services.door, services.keyring.heads, FACILITY, terminal, said)
+
+
+def turns_the_key(here: History) -> None:
+    """Heads are signed by another key from here on."""
+    rotation.rotate(here.world.services.door, here.world.services.keyring.heads)
+
+
 STEPS: tuple[Callable[[History], None], ...] = (
     walks, walks, leaves_a_gap, waits, brings_what_was_owed, time_runs_out, desk_moves_a_person, desk_disputes, forks,
     is_revoked, closes_a_place, is_backed_up, reports_itself, opens_an_epoch, shows_a_head_that_is_lost,
+    raises_an_alarm, turns_the_key, attaches_a_file, posts_change, desk_decides, a_factor_goes,
 )  # fmt: skip

@@ -8,7 +8,6 @@ import orjson
 from sqlalchemy import Table, select, update
 
 from backend.audit.verify import Verified, verify
-from backend.kernel.keys import load_jwk
 from backend.storage import tables
 from tests.support.world import FACILITY, World
 
@@ -42,7 +41,7 @@ def alter(world: World, table: Table, where: dict[str, Any], **values: Any) -> N
 
 def verified(world: World, facility: str = FACILITY) -> Verified:
     """Verifies the whole log against the whole store. Raises Broken."""
-    return verify(world.services.store, facility, load_jwk(world.services.keyring.head.jwk), None)
+    return verify(world.services.store, facility, world.services.keyring.heads, None)
 
 
 def first_operation(world: World, facility: str = FACILITY) -> Any:

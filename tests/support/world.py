@@ -20,8 +20,8 @@ import httpx
 from argon2 import PasswordHasher
 from flask import Flask
 
-from backend.domain.posts import Post
-from backend.identity import facilities, officers, terminals
+from backend.domain.posts import HELD, Post
+from backend.identity import credentials, facilities, officers, terminals
 from backend.identity.officers import NewOfficer, Officer
 from backend.kernel.clock import ManualClock
 from backend.kernel.ids import uuid7
@@ -31,11 +31,14 @@ from headless.terminal import Terminal
 from mobile_api.services import EXTENSION, Services
 from sync.writing.local import Act
 from tests.support.application import application
+from tests.support.authenticator import Authenticator
+from tools.process import UNHURRIED
 
 FACILITY = "TEST"
 SECRET = "a secret for tests"
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-"""Argon2id all the same; a sign-in reads the cost from the hash, so that it is cheap too."""
+"""Argon2id all the same; applications in this process find nothing outdated in it."""
+credentials.HASHER = CHEAP
 START = 1_795_317_255_123
 """2026-11-22T03:14:15.123Z."""
 PLACES = {"W": None, "C1": "W", "C2": "W", "K": "W", "V": None, "D1": "V"}
@@ -73,6 +76,8 @@ class World:
     folder: Path
     settings: Settings
     ids: dict[str, str] = field(default_factory=dict)
+    keys: dict[str, Authenticator] = field(default_factory=dict)
+    """Officers' second factors, by id."""
     _terminals: list[Terminal] = field(default_factory=list)
 
     @property
@@ -88,20 +93,20 @@ class World:
         """Acts of an officer at a desk."""
         return self.services.desk.act(self.officer(name), acts)
 
-    def code(self) -> str:
-        return terminals.make_code(self.services.door, FACILITY, "test")[0]
+    def code(self, *, approved: bool = True) -> str:
+        return terminals.make_code(self.services.door, FACILITY, "test", approved=approved)[0]
 
     def transport(self) -> httpx.WSGITransport:
         return httpx.WSGITransport(self.app)
 
-    def terminal(self, name: str | None = None, *, device: Device | None = None) -> Terminal:
+    def terminal(self, name: str | None = None, *, device: Device | None = None, code: str | None = None) -> Terminal:
         """A newly enrolled headless terminal, with an officer signed in if one is named."""
         path = self.folder / f"terminal-{len(self._terminals)}.sqlite3"
         path.touch(0o600)
         path.write_bytes(_blank())
         made = Terminal(path, "http://localhost", transport=self.transport(), clock=device or Device(self.clock))
         self._terminals.append(made)
-        made.enrol(self.code(), f"T{len(self._terminals)}")
+        made.enrol(code or self.code(), f"T{len(self._terminals)}")
         if name is not None:
             made.sign_in(name, SECRET)
         return made
@@ -121,13 +126,19 @@ def _blank() -> bytes:
         return Path(path).read_bytes()
 
 
-def opened(folder: Path, database: str | None = None, ids: dict[str, str] | None = None) -> World:
-    """The installation in a folder, made if there is none yet; ``ids`` when its facility is in it already."""
+def opened(
+    folder: Path, database: str | None = None, ids: dict[str, str] | None = None, *, unhurried: bool = True
+) -> World:
+    """The installation in a folder, made if there is none yet; ``ids`` when its facility is in it already.
+
+    ``unhurried``: with tokens that last and without limits to what a test does in a moment.
+    """
     environ = {
         "ROUNDSMAN_DATA": str(folder / "data"),
         "ROUNDSMAN_LOG_LEVEL": "ERROR",
         "ROUNDSMAN_HEARTBEAT_SECONDS": "1",
-    }
+        "ROUNDSMAN_HOME_FACILITY": FACILITY,
+    } | (UNHURRIED if unhurried else {})
     settings = Settings.read(environ | ({"ROUNDSMAN_DATABASE": database} if database else {}))
     clock = ManualClock(START)
     return World(application(settings, clock), clock, folder, settings, dict(ids or {}))
@@ -148,7 +159,7 @@ def populate(made: World) -> None:
     """Puts the small facility in."""
     services = made.services
     facilities.found(services.door, FACILITY, "测试看守所", "KSS", services.keyring.head)
-    names = [post.value for post in Post] + ["PAT2"]
+    names = [post.value for post in HELD] + ["PAT2"]
     made.ids |= {name: uuid7(made.clock.now()) for name in [*names, *PLACES, *PERSONS]}
     new = [
         NewOfficer(

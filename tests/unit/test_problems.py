@@ -21,12 +21,12 @@ GIVEN_BY_STATUS = set(_CODES.values())
 GIVEN_BY_FIELD = {"field.invalid", "field.missing", "field.unknown"}
 
 
-def calls() -> Iterator[tuple[str, ast.Call]]:
-    """Every ``Problem(…)`` in the server's code, with the place where it stands."""
+def calls(name: str = "Problem") -> Iterator[tuple[str, ast.Call]]:
+    """Every ``Problem(…)``, or another call, in the server's code, with the place where it stands."""
     for folder in ("backend", "sync", "mobile_api", "tasks", "biometrics"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Problem":
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
                     yield f"{path.relative_to(ROOT)}:{node.lineno}", node
 
 
@@ -50,6 +50,7 @@ def test_every_code_in_the_code_is_of_the_set_and_carries_what_it_may() -> None:
 
 def test_every_code_of_the_set_is_given_somewhere() -> None:
     given = {code for _, call in calls() for code in literals(call.args[0])}
+    given |= {code for _, call in calls("Limit") for each in call.args[2:] for code in literals(each)}
     assert set(CATALOGUE) - given - GIVEN_BY_STATUS - GIVEN_BY_FIELD == set()
     assert set(CATALOGUE) >= GIVEN_BY_STATUS | GIVEN_BY_FIELD
 
@@ -65,8 +66,8 @@ def test_every_entry_speaks_both_languages(entry: Entry) -> None:
 
 
 def test_an_entry_that_says_when_to_come_again_is_one_after_which_to_come_again() -> None:
-    assert {entry.status for entry in ENTRIES if "retry_after" in entry.detail} == {429, 503}
-    assert all("retry_after" in entry.detail for entry in ENTRIES if entry.status in (429, 503))
+    assert {entry.status for entry in ENTRIES if "retry_after" in entry.detail} == {423, 429, 503}
+    assert all("retry_after" in entry.detail for entry in ENTRIES if entry.status in (423, 429, 503))
 
 
 def test_codes_and_sentences_are_each_said_once() -> None:

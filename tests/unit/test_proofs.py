@@ -67,7 +67,7 @@ def made(nonces: Nonces, key: SigningKey = KEY, header: dict[str, Any] | None = 
 
 def why(nonces: Nonces, proof: str | None, asked: Asked = HERE, origin: str | None = None) -> str | None:
     try:
-        assert check_dpop(proof, asked, nonces, origin) == (KEY.thumbprint, KEY.jwk)
+        assert check_dpop(proof, asked, nonces, origin) == (KEY.thumbprint, KEY.jwk, "1")
     except Problem as problem:
         assert problem.field == "DPoP"
         return problem.code

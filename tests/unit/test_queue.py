@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sync.writing.jobs import Job
 from sync.writing.queue import MOST_JOBS, Queue
 
@@ -31,6 +33,14 @@ def test_a_group_has_an_end_and_those_beyond_it_are_next() -> None:
     assert queue.take("TEST") == jobs[:MOST_JOBS]
     late = joined(queue, "late")
     assert queue.take("TEST") == jobs[MOST_JOBS:] + late
+
+
+def test_what_is_whole_is_a_group_by_itself_in_its_turn() -> None:
+    queue = Queue()
+    before, whole, after = job("a"), replace(job("b"), whole=lambda _transaction: None), job("c")
+    for each in (before, whole, after):
+        queue.join(each)
+    assert [queue.take("TEST") for _ in range(4)] == [[before], [whole], [after], []]
 
 
 def test_facilities_do_not_wait_for_each_other() -> None:

@@ -77,7 +77,9 @@ WRONG: dict[str, dict[str, Any]] = {
     "packed: a bomb": {"zip": "DEF"},
     "critical": {"crit": ["exp"]},
     "no ephemeral key": {"epk": None},
-    "a point that is not on the curve": {"epk": {"kty": "EC", "crv": "P-256", "x": b64(b"\1" * 32), "y": b64(b"\2" * 32)}},
+    "a point that is not on the curve": {
+        "epk": {"kty": "EC", "crv": "P-256", "x": b64(b"\1" * 32), "y": b64(b"\2" * 32)}
+    },
     "a private ephemeral key": {"epk": ALICE | {"d": "AA"}},
     "another curve": {"epk": ALICE | {"crv": "P-384"}},
     "a party that is no text": {"apu": 7},

@@ -26,14 +26,19 @@ def test_every_setting_is_read() -> None:
         "ROUNDSMAN_SESSION_HOURS": "8",
         "ROUNDSMAN_TERMINAL_APP": "/srv/app",
         "ROUNDSMAN_LOG_LEVEL": "warning",
+        "ROUNDSMAN_HOME_FACILITY": "HOME-1",
+        "ROUNDSMAN_CERTIFICATE": "/srv/tls/h.pem",
     })  # fmt: skip
     assert read == Settings(
-        Path("/srv/r"), "postgresql+psycopg://u@h/d", "https://h:8443", 8, Path("/srv/app"), "WARNING"
-    )
+        Path("/srv/r"), "postgresql+psycopg://u@h/d", "https://h:8443", 8, Path("/srv/app"), "WARNING",
+        home_facility="HOME-1", certificate=Path("/srv/tls/h.pem"),
+    )  # fmt: skip
 
 
 def test_an_empty_setting_is_none() -> None:
-    read = Settings.read({"ROUNDSMAN_DATABASE": "", "ROUNDSMAN_PUBLIC_ORIGIN": "", "ROUNDSMAN_TERMINAL_APP": ""})
+    names = ("DATABASE", "PUBLIC_ORIGIN", "TERMINAL_APP", "HOME_FACILITY", "CERTIFICATE")
+    read = Settings.read({f"ROUNDSMAN_{name}": "" for name in names})
+    assert (read.home_facility, read.certificate) == (None, None)
     assert read.database.startswith("sqlite:///") and read.public_origin is None and read.terminal_app is None
 
 
@@ -47,6 +52,9 @@ def test_an_empty_setting_is_none() -> None:
     ("PUBLIC_ORIGIN", "https://h/"),
     ("PUBLIC_ORIGIN", "https://h/app"),
     ("PUBLIC_ORIGIN", "https://"),
+    ("HOME_FACILITY", "home"),
+    ("HOME_FACILITY", "HOME-1\n"),
+    ("HOME_FACILITY", "../X"),
     ("SESSION_HOURS", "0"),
     ("SESSION_HOURS", "25"),
     ("SESSION_HOURS", "-1"),
@@ -54,6 +62,14 @@ def test_an_empty_setting_is_none() -> None:
     ("SESSION_HOURS", "twelve"),
     ("SESSION_HOURS", ""),
     ("SESSION_HOURS", "²"),
+    ("TOKEN_MINUTES", "0"),
+    ("TOKEN_MINUTES", "1441"),
+    ("SIGN_INS", "-1"),
+    ("ENROLMENTS", "many"),
+    ("REQUESTS", "1000001"),
+    ("UNLOCK_HOURS", "0"),
+    ("UNLOCK_TRIES", "11"),
+    ("UNLOCK_IDLE_MINUTES", "0"),
     ("LOG_LEVEL", "LOUD"),
     ("LOG_LEVEL", ""),
 ])  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import ssl
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 from cryptography import x509
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from tools import tls
+from backend.kernel import certificates
+from tools import run, tls
 
 
 def verified(chain: Path, authority: Path, subject: x509.DNSName | x509.IPAddress) -> None:
@@ -46,3 +48,37 @@ def test_a_good_certificate_is_kept_and_one_near_its_end_is_made_anew(
     chain, _ = tls.certificate(tmp_path, "roundsman.local")
     assert chain.read_bytes() != first
     verified(chain, tmp_path / "authority.pem", x509.DNSName("roundsman.local"))
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["", "authority", "AUTHORITY", "../evil", "a/b", "a b", "-a", "a.", "a..b", "\x00", "a" * 64, "*.local", "h:8000"],
+)
+def test_what_is_no_host_gets_no_certificate_and_no_file(tmp_path: Path, host: str) -> None:
+    with pytest.raises(tls.BadHost):
+        tls.certificate(tmp_path / "tls", host)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("host, origin", [
+    ("", "http://localhost:8000"),
+    ("roundsman.local", "https://roundsman.local:8000"),
+    ("192.168.7.4", "https://192.168.7.4:8000"),
+    ("fd00::1", "https://[fd00::1]:8000"),
+])  # fmt: skip
+def test_a_server_is_addressed_by_the_host_of_its_certificate(host: str, origin: str) -> None:
+    assert run._origin(host, 8000) == origin
+
+
+def test_the_sheet_lies_beside_the_certificate_and_the_server_is_told_of_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROUNDSMAN_CERTIFICATE", "another")
+    chain, _ = run._certificate(tmp_path, "roundsman.local", 8443)
+    assert os.environ["ROUNDSMAN_CERTIFICATE"] == str(chain)
+    page = (tmp_path / "roundsman.local.install.html").read_text("utf-8")
+    authority = certificates.read(chain.read_bytes()).authority
+    assert authority is not None and all(line in page for line in authority.fingerprint)
+    assert "https://roundsman.local:8443/install/authority.pem" in page
+    with pytest.raises(SystemExit, match="no host name"):
+        run._certificate(tmp_path, "../evil", 8443)

@@ -1,0 +1,1 @@
+"""What the server promises through its door, on both engines."""

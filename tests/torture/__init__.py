@@ -1,0 +1,1 @@
+"""The torture itself: its checker finds what is broken on purpose, and nothing else."""
