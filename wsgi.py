@@ -15,14 +15,22 @@ from flask.json.provider import DefaultJSONProvider
 
 from backend.audit.highwater import HighWater
 from backend.audit.log import HeadSealer, signed_at
-from backend.identity import facilities
+from backend.facts.alerts import Alerts
+from backend.files.receiving import Receiver
+from backend.files.shelf import Shelf
+from backend.files.tending import Tending
+from backend.files.uploads import Uploads
+from backend.identity import facilities, rates, replays
+from backend.identity.confirmations import Confirmer
 from backend.identity.keyring import Keyring
 from backend.identity.proofs import Nonces
-from backend.identity.sessions import Sessions, Tokens
+from backend.identity.rates import Throttle
+from backend.identity.sessions import Sessions
+from backend.identity.tokens import Tokens
+from backend.imports.importer import Importer
 from backend.kernel.clock import Clock, RisingClock, SystemClock
 from backend.kernel.framing import MAX_BODY
 from backend.kernel.ids import uuid7
-from backend.kernel.keys import load_jwk
 from backend.kernel.stopping import when_stopping
 from backend.records.registry import kinds
 from backend.settings import Settings
@@ -32,15 +40,24 @@ from backend.storage.door import Door
 from backend.storage.engine import Store
 from biometrics.engines import find_engine
 from mobile_api import (
+    alerts,
+    approvals,
     audit,
+    confirmations,
+    evidence,
+    factors,
+    files,
     guard,
     health,
+    imports,
+    install,
     officers,
     problems,
     pull,
     push,
     repair,
     reports,
+    secret,
     sessions,
     snapshots,
     stream,
@@ -48,6 +65,7 @@ from mobile_api import (
     terminals,
     views,
 )
+from mobile_api import facilities as facilities_api
 from mobile_api import kinds as kinds_api
 from mobile_api.commands import register_commands
 from mobile_api.front import Front
@@ -55,6 +73,7 @@ from mobile_api.intake import Intake
 from mobile_api.services import EXTENSION, Services
 from sync.judging.accept import Acceptance
 from sync.news import Herald
+from sync.reading.attachments import Attachments
 from sync.reading.pull import Puller
 from sync.reading.repair import Repairer
 from sync.reading.sightings import Audience, Sightings
@@ -73,8 +92,12 @@ from tasks.jobs import Chore, keep_high_water
 
 CUSTODY_SECONDS = 30
 """How often it is asked whether held operations have waited too long."""
+VOLATILE_SECONDS = 600
+"""How often proofs and counts are forgotten that are over."""
 REMOVALS_SECONDS = 3600
 """How often it is asked whether removals have been listed long enough."""
+FILES_SECONDS = 1800
+"""How often uploads that have run out, and files that nothing names, are seen to."""
 COLLECT_AFTER = 50_000
 """Objects that are new before garbage is looked for. A batch makes thousands that go by themselves, and to look through
 them each time there are seven hundred is a tenth of its work."""
@@ -90,18 +113,28 @@ class PlainJson(DefaultJSONProvider):
 
 BLUEPRINTS = (
     health,
+    imports,
+    install,
     terminals,
+    approvals,
     reports,
     sessions,
+    secret,
+    factors,
+    confirmations,
     officers,
+    facilities_api,
     push,
     pull,
     repair,
     snapshots,
+    files,
     stream,
     kinds_api,
     audit,
     views,
+    evidence,
+    alerts,
 )
 
 
@@ -117,15 +150,17 @@ def make_services(settings: Settings, clock: Clock) -> Services:
     keyring = Keyring.open(settings.data / "keys")
     store = Store(settings.database)
     schema.prepare(store)
-    highwater = HighWater(store, load_jwk(keyring.head.jwk), settings.data / "witness")
+    highwater = HighWater(store, keyring.heads, settings.data / "witness")
     clock = RisingClock(clock, _reached(store, highwater))
-    door = Door(store, clock, HeadSealer(keyring.head), highwater)
+    door = Door(store, clock, HeadSealer(keyring.heads), highwater)
     acceptance = Acceptance(kinds())
     sights = Sights(store)
+    shelf = Shelf(settings.data / "files")
+    uploads = Uploads(door, shelf)
     herald = Herald()
-    hub = _make_hub(settings, store, clock)
-    herald.listen(hub.hear)
+    hub = _make_hub(settings, store, clock, herald)
     commits = Commits(door, acceptance, herald)
+    desk = Desk(door, commits, acceptance)
     return Services(
         settings=settings,
         clock=clock,
@@ -137,8 +172,10 @@ def make_services(settings: Settings, clock: Clock) -> Services:
         commits=commits,
         keyring=keyring,
         nonces=Nonces(keyring.nonce, clock),
-        tokens=Tokens(keyring.token),
+        tokens=Tokens(keyring.token, settings.token_minutes),
+        throttle=Throttle(settings.requests),
         sessions=Sessions(store),
+        confirmer=Confirmer(door, keyring.factor),
         pusher=Pusher(store, commits, acceptance, highwater, keyring.seals),
         outcomes=Outcomes(store, clock),
         sights=sights,
@@ -147,17 +184,25 @@ def make_services(settings: Settings, clock: Clock) -> Services:
         snapshots=Snapshots(store, sights, settings.data / "snapshots", clock),
         sightings=Sightings(door),
         audience=Audience(store, sights),
-        desk=Desk(door, commits, acceptance),
+        alerts=Alerts(store),
+        desk=desk,
+        importer=Importer(door, desk.make),
         intake=Intake(settings.readers),
+        uploads=uploads,
+        receiver=Receiver(door, shelf, uploads),
+        tending=Tending(door, shelf, uploads),
+        attachments=Attachments(store, sights, shelf, clock),
         faces=find_engine(),
     )
 
 
-def _make_hub(settings: Settings, store: Store, clock: Clock) -> Hub:
+def _make_hub(settings: Settings, store: Store, clock: Clock, herald: Herald) -> Hub:
     """On PostgreSQL its thread has connections of its own: those of the pool may all be waiting to write."""
     front = Lookout(store)
     back = front if store.sqlite else Lookout(Store(settings.database))
-    return Hub(front, back, clock, settings.streams, settings.heartbeat_seconds)
+    hub = Hub(front, back, clock, settings.streams, settings.heartbeat_seconds)
+    herald.listen(hub.hear)
+    return hub
 
 
 def create_app(settings: Settings | None = None, clock: Clock | None = None) -> Flask:
@@ -199,6 +244,8 @@ def serve() -> Flask:
     chores = (
         Chore("custody", CUSTODY_SECONDS, services.commits.end_custody),
         Chore("removals", REMOVALS_SECONDS, partial(prune, services.door)),
+        Chore("files", FILES_SECONDS, services.tending.tend),
+        Chore("volatile", VOLATILE_SECONDS, partial(_forget, services)),
     )
     scheduler = schedule.start(services.store, services.settings, services.sightings, chores)
     atexit.register(services.sightings.flush)
@@ -206,6 +253,12 @@ def serve() -> Flask:
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER)
     return app
+
+
+def _forget(services: Services, _facility: str) -> None:
+    now = services.clock.now()
+    replays.forget(services.store, now)
+    rates.forget(services.store, now)
 
 
 def _stop(services: Services) -> None:

@@ -59,6 +59,28 @@ _ROWS = (
     Entry("snapshot.gone", 404, "该快照已失效，请重新请求", "This snapshot is no longer there; ask again."),
     Entry("range.invalid", 416, "请求的字节范围无效", "The range of bytes cannot be given."),
     Entry("server.fault", 500, "服务器内部错误，已记录", "A fault inside the server; it has been recorded."),
+    # files
+    Entry("upload.version", 412, "只支持 tus 1.0.0", "Only tus 1.0.0 is spoken here."),
+    Entry("upload.offset", 409, "续传位置与服务器不符", "The offset is not where the upload stands.", ("offset",)),
+    Entry("upload.busy", 423, "该上传正在进行，请稍后重试", "This upload is in progress elsewhere.", ("retry_after",)),
+    Entry("upload.checksum", 460, "校验和不符，这一段未保存", "The checksum differs; this part was not kept."),
+    Entry(
+        "upload.unpromised",
+        409,
+        "尚无记录引用的文件过多，请先推送记录",
+        "Too many files that no operation names yet; push the operations first.",
+        ("files", "bytes"),
+    ),
+    Entry("file.type", 415, "不接收这种文件", "Files of this type are not taken."),
+    Entry("file.too_large", 413, "文件过大", "The file is too large.", ("limit",)),
+    Entry("file.digest", 422, "文件与登记的摘要不符，已丢弃", "The file is not the one promised; it was thrown away."),
+    Entry(
+        "file.unsafe",
+        422,
+        "文件已损坏或夹带其他内容，已丢弃",
+        "The file is damaged or carries more than it should; it was thrown away.",
+        ("reason",),
+    ),
     # who asks
     Entry("proof.missing", 401, "缺少终端密钥证明", "The proof of the terminal's key is missing."),
     Entry("proof.invalid", 401, "终端密钥证明无效", "The proof of the terminal's key is not valid."),
@@ -75,7 +97,7 @@ _ROWS = (
     Entry("sign_in.locked", 429, "输错次数过多，请稍后再试", "Too many wrong secrets; try later.", ("retry_after",)),
     Entry("rate.limited", 429, "请求过于频繁，请稍后再试", "Too many requests; try later.", ("retry_after",)),
     Entry("secret.temporary", 403, "请先修改初始密码", "The secret was set by somebody else; change it first."),
-    Entry("secret.wrong", 422, "原密码不正确", "The old secret is wrong."),
+    Entry("secret.wrong", 422, "密码不正确", "The secret is wrong."),
     Entry(
         "secret.weak",
         422,
@@ -106,7 +128,7 @@ _ROWS = (
     Entry("evacuation.not_ordered", 409, "终端未停用，请正常推送", "This terminal is not revoked; push as usual."),
     Entry("code.invalid", 403, "登记码无效、已使用或已过期", "The enrolment code is wrong, used or expired."),
     Entry("role.forbidden", 403, "您的岗位无权进行此操作", "Your post may not do this."),
-    Entry("number.taken", 409, "该编号已被使用", "This number is taken."),
+    Entry("officer.exists", 409, "该警号已有民警", "There is an officer of this number already."),
     Entry("facility.exists", 409, "该机构编号已存在", "There is a facility of this id already."),
     # a push as a whole
     Entry("frame.malformed", 400, "推送内容的分帧有误", "The frames of the push are malformed.", ("at",)),
@@ -233,6 +255,12 @@ _ROWS = (
         "The officer had been revoked at that time; in escrow for a leader.",
     ),
     Entry(
+        "officer.off_post",
+        403,
+        "采集时该民警不在此岗位，已托管待领导处置",
+        "The officer did not hold that post at that time; in escrow for a leader.",
+    ),
+    Entry(
         "terminal.evacuated",
         403,
         "终端停用后上交，已托管待领导处置",
@@ -240,6 +268,83 @@ _ROWS = (
     ),
     Entry("signoff.missing", 422, "此操作需要签认", "This needs a sign-off."),
     Entry("signoff.invalid", 422, "签认内容不符合要求", "The sign-off is not of the required form."),
+    Entry("factor.none", 409, "您尚未登记第二验证方式", "You have no second factor yet; add one first."),
+    Entry(
+        "factor.full", 409, "第二验证方式已达上限，请先移除不用的", "You have as many second factors as there may be."
+    ),
+    Entry("factor.refused", 403, "验证未通过", "The second factor's answer is not right."),
+    Entry(
+        "factor.locked",
+        429,
+        "验证失败次数过多，请稍后再试",
+        "Too many wrong answers of a second factor; try later.",
+        ("retry_after",),
+    ),
+    Entry("cosign.needless", 422, "该记录无需补签", "That record needs no second signature."),
+    Entry(
+        "confirmation.missing",
+        422,
+        "此决定须先以第二验证方式确认",
+        "This decision must be confirmed by a second factor first.",
+    ),
+    Entry(
+        "confirmation.invalid",
+        422,
+        "确认与此决定不符或已使用",
+        "The confirmation is of another decision, officer or terminal, or was used.",
+    ),
+    Entry("confirmation.expired", 422, "确认已过期，请重新确认", "The confirmation came too late; confirm again."),
+    Entry(
+        "confirmation.lost",
+        403,
+        "确认记录在恢复前丢失，已托管待领导处置",
+        "The confirmation was lost when the server was restored; in escrow for a leader.",
+    ),
+    # files of rosters and registers
+    Entry("import.unreadable", 422, "文件无法读取", "The file cannot be read.", ("reason",)),
+    Entry("import.too_large", 413, "文件超出限制", "The file is larger than is taken.", ("what", "limit")),
+    Entry(
+        "import.changed", 409, "文件与预览时不同，请重新预览", "The file is not the one of the preview; preview again."
+    ),
+    Entry("import.refused", 422, "文件有错误，未写入任何内容，请看预览", "The file has errors; nothing was written."),
+    Entry("state.changed", 409, "情况已变化，未写入任何内容，请重新查看", "Things have changed; nothing was written."),
+    Entry("sheet.ignored", 422, "只读取第一个工作表，其余未读", "Only the first sheet is read; there are others."),
+    Entry("column.unknown", 422, "没有这一列", "There is no such column."),
+    Entry("column.repeated", 422, "该列重复出现", "This column is there twice."),
+    Entry("column.missing", 422, "缺少必需的列", "A required column is missing."),
+    Entry("row.wide", 422, "该行的单元格多于标题", "The row has more cells than there are titles."),
+    Entry("row.repeated", 422, "与前面的行重复", "An earlier row has the same.", ("row",)),
+    Entry(
+        "number.taken",
+        422,
+        "该编号已存在，导入不修改已有内容",
+        "This number is taken; an import changes nothing that is there.",
+    ),
+    Entry("number.several", 422, "有多个处所使用该编号", "Several places have this code."),
+    Entry(
+        "cell.number",
+        422,
+        "数字已失去精度，请将该列设为文本",
+        "The number has lost digits or is none; make the column text.",
+    ),
+    Entry("cell.formula", 422, "不接受公式，请粘贴为数值", "Formulas are not taken; paste values."),
+    Entry("cell.broken", 422, "单元格的值是错误或类型不符", "The cell holds an error, or no text."),
+    Entry("cell.sign", 422, "含有不能保存的字符", "There is a sign in it that cannot be kept."),
+    Entry("cell.long", 422, "单元格过长", "The cell is too long."),
+    Entry("cell.word", 422, "不在可选值之内", "This is not one of the words that are known."),
+    Entry("cell.day", 422, "日期无法识别", "This is not a date that can be read."),
+    Entry("cell.time", 422, "时间无法识别，须有日期和时刻", "This is not a date with a time of day."),
+    Entry(
+        "cell.private",
+        422,
+        "含有自造字，其他设备可能无法显示",
+        "There is a private-use sign in it; other devices may not show it.",
+    ),
+    Entry("resident_id.sex", 422, "性别与身份证号不符", "The sex is not that of the identity number."),
+    Entry("resident_id.birth", 422, "出生日期与身份证号不符", "The birth is not that of the identity number."),
+    Entry(
+        "resident_id.repeated", 422, "身份证号与前面的行相同", "An earlier row has the same identity number.", ("row",)
+    ),
 )
 
 MOST_FIELDS = 20
