@@ -81,6 +81,7 @@ class HeadRing:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._seen: tuple[int, int] | None = None
         keyfiles.kept(folder / PRESENT, lambda: SigningKey.generate().pem())
         self._state = self._read()
 
@@ -126,7 +127,12 @@ class HeadRing:
         return said
 
     def chain(self, facility: str) -> list[Link]:
-        """The keys that have signed a facility's heads, the first one first, each stated by the one before it."""
+        """The keys that have signed a facility's heads, the first one first, each stated by the one before it.
+
+        A command beside the server may have turned the key, and this process not have signed anything since.
+        """
+        if self._seen != self._stamp():
+            self._state = self._read()
         state = self._state
         of_facility = [each for each in state.rotations if facility in each.statements]
         if not of_facility:
@@ -182,6 +188,7 @@ class HeadRing:
     def _read(self) -> _State:
         """One moment of the folder: what a rotation changes meanwhile is read again."""
         while True:
+            self._seen = self._stamp()
             present, coming, rotations = (self._bytes(name) for name in (PRESENT, NEXT, ROTATIONS))
             if present == self._bytes(PRESENT):
                 break
@@ -190,6 +197,14 @@ class HeadRing:
         key = None if coming is None else SigningKey.from_pem(coming)
         under_way = key is not None and bool(found) and found[-1].new == key.jwk
         return _State(SigningKey.from_pem(present), key if under_way else None, found)
+
+    def _stamp(self) -> tuple[int, int] | None:
+        """Which file of rotations it is: each one takes the place of the one before, and none is changed."""
+        try:
+            found = (self._folder / ROTATIONS).stat()
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_mtime_ns
 
     def _bytes(self, name: str) -> bytes | None:
         try:

@@ -132,6 +132,20 @@ def test_another_process_signs_with_the_new_key_at_once(two: World) -> None:
         beside.close()
 
 
+def test_another_process_tells_of_the_new_key_before_it_has_signed_with_it(two: World) -> None:
+    """A terminal reads a head that a command beside the server has signed, and asks the server for the key."""
+    beside = opened(two.folder, None if two.services.store.sqlite else two.settings.database, two.ids)
+    try:
+        h = Hand(beside)
+        for turns in (2, 3):
+            rotate(two)
+            head = h.fetch()["head"]
+            keys = h.wire.ask(h.key, "GET", "/v1/audit/keys")["keys"]
+            assert len(keys) == turns and keys[-1]["kid"] == kid(head)
+    finally:
+        beside.close()
+
+
 def test_several_rotations_make_one_chain(two: World) -> None:
     first = two.services.keyring.head.jwk
     for _ in range(3):
