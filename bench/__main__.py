@@ -23,6 +23,7 @@ from headless.clock import SystemClock
 from headless.scribe import Scribe
 from headless.wire import Wire
 from mobile_api.services import EXTENSION, Services
+from tools.process import UNHURRIED
 from wsgi import create_app
 
 TERMINALS = 40
@@ -66,7 +67,7 @@ def yardstick() -> float:
 
 def run(data: Path, database: str | None, processes: int) -> tuple[dict[str, Measured], float]:
     """Seeds a facility without history, serves it, and measures."""
-    environ = {"ROUNDSMAN_DATA": str(data)} | ({"ROUNDSMAN_DATABASE": database} if database else {})
+    environ = UNHURRIED | {"ROUNDSMAN_DATA": str(data)} | ({"ROUNDSMAN_DATABASE": database} if database else {})
     settings = Settings.read(environ)
     seed(settings, now(), days=0)
     facility = build(SEED)

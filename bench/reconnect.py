@@ -38,7 +38,7 @@ from headless.clock import SystemClock
 from headless.scribe import Scribe, Written
 from headless.wire import Wire
 from mobile_api.services import EXTENSION, Services
-from tools.process import tree
+from tools.process import UNHURRIED, tree
 from wsgi import create_app
 
 WITHIN = 1.0
@@ -319,7 +319,9 @@ async def besieged(
 
 def run(data: Path, asked: argparse.Namespace, say: Callable[[str], None]) -> Found:
     """Seeds a facility without history, prepares the outage, serves it, and lets all come back."""
-    environ = {"ROUNDSMAN_DATA": str(data)} | ({"ROUNDSMAN_DATABASE": asked.database} if asked.database else {})
+    environ = (
+        UNHURRIED | {"ROUNDSMAN_DATA": str(data)} | ({"ROUNDSMAN_DATABASE": asked.database} if asked.database else {})
+    )
     settings = Settings.read(environ)
     seed(settings, datetime.now().astimezone(), days=0)
     begun = time.perf_counter()

@@ -36,7 +36,7 @@ from headless.proof import Key, new_key
 from headless.scribe import Scribe
 from headless.wire import Wire
 from mobile_api.services import EXTENSION, Services
-from tools.process import free_port
+from tools.process import UNHURRIED, free_port
 from tools.serve import command
 from wsgi import create_app
 
@@ -80,7 +80,9 @@ def enlist(services: Services, officers: Sequence[Officer], count: int) -> list[
 @contextlib.contextmanager
 def real(data: Path, database: str | None, processes: int) -> Iterator[Target]:
     """Roundsman over the demo's facility; leaders and medics listen, an officer reports what is urgent."""
-    settings = Settings.read({"ROUNDSMAN_DATA": str(data)} | ({"ROUNDSMAN_DATABASE": database} if database else {}))
+    settings = Settings.read(
+        UNHURRIED | {"ROUNDSMAN_DATA": str(data)} | ({"ROUNDSMAN_DATABASE": database} if database else {})
+    )
     seed(settings, datetime.now().astimezone(), days=0)
     facility = build(SEED)
     app = create_app(settings)

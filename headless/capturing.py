@@ -40,8 +40,9 @@ class Capturing(Core):
         """Queue an operation (protocol section 5); needs no signal. Returns its id (`op`).
 
         `after` gets this terminal's previous operation on the record added; officer and session are those of the
-        current sign-in unless given; `seen` is left out when None. Raises Refused for what cannot be an operation; no
-        number is used then.
+        current sign-in unless given; `seen` is left out when None. Where the verb's `confirm` is true, `signoff` has the
+        `confirmation` that `Terminal.confirm` returned for the same record, base and fields. Raises Refused for what
+        cannot be an operation; no number is used then.
         """
         if officer is None or session is None:
             current = self._session()
@@ -96,8 +97,8 @@ class Capturing(Core):
 
         That is the server's row with his own operations upon it that it does not show yet. What the verb compares, its
         kind says (`learn_kinds`); without its word, the fields that change. `seen` adds to that or replaces it: a state
-        to which his own unsent operation has brought the record is known to nobody but him. Raises Refused when no such
-        row is held.
+        to which his own unsent operation has brought the record is known to nobody but him. What was confirmed of
+        the version held is captured before the next pull, which may bring another. Raises Refused when no such row is held.
         """
         row = self.view(record)
         if row is None:

@@ -17,6 +17,9 @@ WAITING, HELD = "waiting", "held"
 OPEN = (WAITING, HELD)
 """Not final: the server has not judged it yet, as far as this terminal knows."""
 
+REFUSED = ("rejected", "quarantined")
+"""Final, and no version of any record came or will come of it in this epoch."""
+
 
 @dataclass(frozen=True)
 class Queued:
@@ -141,14 +144,20 @@ class Outbox(Identities):
         return self.identity().genesis
 
     def _previous(self, record: str) -> str | None:
-        """This terminal's last operation on a record; of an earlier incarnation, when this one has none."""
+        """This terminal's last operation on a record; of an earlier incarnation, when this one has none.
+
+        A change that was refused is passed over: its officer was told, nothing was seen upon it, and the record would be
+        closed to this terminal for good. A refused beginning is not: nothing can stand without it.
+        """
         sql = (
-            "SELECT op FROM (SELECT op, record, n, 1 AS present FROM queue"
-            " UNION ALL SELECT op, record, n, 0 FROM past WHERE wrapped = 0)"
-            " WHERE record = ? ORDER BY present DESC, n DESC LIMIT 1"
+            "SELECT op, status, raw FROM (SELECT op, record, n, status, raw, 1 AS present FROM queue"
+            " UNION ALL SELECT op, record, n, status, raw, 0 FROM past WHERE wrapped = 0)"
+            " WHERE record = ? ORDER BY present DESC, n DESC"
         )
-        found = self._one(sql, record)
-        return None if found is None else str(found["op"])
+        for row in self._all(sql, record):
+            if row["status"] not in REFUSED or orjson.loads(row["raw"])["base"] == 0:
+                return str(row["op"])
+        return None
 
     def queue(
         self,

@@ -14,6 +14,7 @@ from typing import Any
 
 from headless import chain, proof
 from headless.capturing import Capturing
+from headless.deciding import Deciding
 from headless.errors import Broken, Frozen, NotEnrolled, Offline, Problem, Refused
 from headless.living import Evacuated, Living
 from headless.pulling import Pulled, Pulling
@@ -24,7 +25,7 @@ __all__ = ["Evacuated", "Pulled", "Terminal"]
 APP, REPORT = "headless", "/v1/terminals/current/report"
 
 
-class Terminal(Capturing, Living, Pulling):
+class Terminal(Capturing, Deciding, Living, Pulling):
     """One terminal on one database file. Methods may be called from any thread."""
 
     # Enrolment and sessions

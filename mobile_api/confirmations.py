@@ -8,8 +8,9 @@ from marshmallow import Schema, fields
 
 from backend.identity import confirmations
 from backend.identity.challenges import MINUTES
-from backend.identity.confirmations import Answer, digest_of
+from backend.identity.confirmations import Answer
 from backend.kernel.clock import to_text
+from backend.kernel.decision import digest_of
 from backend.kernel.ids import b64
 from backend.kernel.problems import Problem
 from backend.records.forms import reference, whole, word

@@ -9,6 +9,7 @@ import orjson
 
 from torture.journal import Journal
 from torture.keys import b64u, sha, unb64u
+from torture.wire import HOST
 
 _PUSHES = {"/v1/sync/push": "push", "/v1/sync/evacuate": "evacuate"}
 _TOLD = {**_PUSHES, "/v1/sync/outcomes": "outcomes"}
@@ -28,6 +29,7 @@ class Listening(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path
+        request.headers["Host"] = HOST  # a key of a second factor answers a name, never an address
         shown = self._asks(path, request)
         sent = self._journal.note("pull", officer=self.officer) if path == "/v1/sync/pull" else 0
         try:

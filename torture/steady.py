@@ -22,6 +22,7 @@ from torture.journal import Journal, packed
 from torture.listening import Listening
 from torture.plan import Pace, Plan
 from torture.town import SECRET
+from torture.wire import Answer
 from torture.work import Board, Work
 
 NAPS = 0.3
@@ -127,6 +128,17 @@ class Steady:
         self.tags[op] = tag
         self._note(self.terminal.queue(record=record))
         return Item(0, op, b"", b"", {}, tag)
+
+    def asked(self, _what: str, method: str, path: str, body: Any = None) -> Answer | None:
+        """A request in the officer's name; None when it got no whole answer. The line writes down what it hears."""
+        try:
+            return Answer(200, orjson.dumps(self.terminal.ask(method, path, body)), None, 0)
+        except Problem as problem:
+            return Answer(problem.status, orjson.dumps(problem.body), None, float(problem.retry_after or 0))
+        except HeadlessError:
+            return None
+        finally:
+            self.changed()
 
     def note_queue(self) -> None:
         """Whatever is new in the queue goes into the journal: what was wrapped again."""

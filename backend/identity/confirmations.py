@@ -31,12 +31,6 @@ _PURPOSE = "confirm"
 _C = tables.confirmations.c
 
 
-def digest_of(kind: str, verb: str, record: str, base: int, fields: Mapping[str, Any]) -> bytes:
-    """SHA-256 of a decision as canonical JSON (RFC 8785): ``{base, fields, kind, record, verb}``. 32 bytes."""
-    said = {"kind": kind, "verb": verb, "record": record, "base": base, "fields": fields}
-    return sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS))
-
-
 @dataclass(frozen=True, slots=True)
 class Confirmation:
     """``op``: the operation that used it. ``expires_at`` in milliseconds. ``lost``: all that is known is that a restore may

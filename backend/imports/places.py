@@ -14,10 +14,10 @@ from backend.imports.table import Table, Value
 from backend.imports.words import choice, lines, listed, number
 from backend.kernel.ids import uuid7
 from backend.kernel.kind import Text
-from backend.records.registry import kinds
+from backend.records.places.kind import PLACE
 
 _TYPES: dict[str, Text] = {
-    name.partition(".")[2]: text for name, text in kinds()["place"].labels.items() if name.startswith("type.")
+    name.partition(".")[2]: text for name, text in PLACE.labels.items() if name.startswith("type.")
 }
 
 

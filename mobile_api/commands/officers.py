@@ -9,7 +9,7 @@ import click
 from flask.cli import AppGroup
 
 from backend.domain.posts import HELD
-from backend.identity import assignments, officers, staff
+from backend.identity import assignments, factors, officers, staff
 from backend.identity.assignments import Assignment, Assignments, Period
 from backend.identity.officers import CONSOLE, UnknownOfficer
 from backend.identity.staff import Candidate
@@ -133,6 +133,44 @@ def assignments_(facility: str, number: str) -> None:
             click.echo(f"{each.place}\t{to_text(each.since)}\t{_ends(each.until)}")
 
     _do(facility, number, show)
+
+
+@group.command("factors")
+@click.argument("facility")
+@click.argument("number")
+@plainly
+def factors_(facility: str, number: str) -> None:
+    """Show the second factors of the officer of NUMBER in FACILITY: id, sort, when added, when last used, label."""
+
+    def show(officer: str) -> None:
+        for each in factors.listed(services().store, facility, officer):
+            used = "-" if each.used_at is None else to_text(each.used_at)
+            click.echo(f"{each.factor}\t{each.sort}\t{to_text(each.added_at)}\t{used}\t{_on_one_line(each.label)}")
+
+    _do(facility, number, show)
+
+
+def _on_one_line(label: str) -> str:
+    """Whatever signs an officer has put into a label, they move nothing on the console."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in label)
+
+
+@group.command("forget-factor")
+@click.argument("facility")
+@click.argument("number")
+@click.argument("factor")
+@plainly
+def forget_factor(facility: str, number: str, factor: str) -> None:
+    """Take away a second factor (its id) that the officer of NUMBER in FACILITY has lost; he adds another himself."""
+
+    def forget(officer: str) -> None:
+        try:
+            factors.remove(services().door, facility, factor, CONSOLE, officer)
+        except LookupError:
+            raise click.ClickException(f"{number} has no second factor {factor}") from None
+
+    _do(facility, number, forget)
+    click.echo(f"the second factor {factor} is taken from {number}")
 
 
 @group.command("revoke")

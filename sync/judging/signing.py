@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from backend.domain.posts import POLICE, Post
-from backend.identity.confirmations import Confirmation, digest_of
+from backend.identity.confirmations import Confirmation
 from backend.identity.sessions import Session
+from backend.kernel.decision import digest_of
 from backend.kernel.kind import Mark
 from backend.kernel.problems import Problem
 from sync.judging.authority import Ground, posts_at

@@ -103,12 +103,67 @@ test('refused a proof, the device stops too; it goes on when its holder says so,
   await push(3)
   server.script = [{ status: 404, body: { code: 'route.unknown' } }]
   await expect(settle()).rejects.toBeInstanceOf(LogBroken)
-  expect(await db.read('headAlarm')).toMatchObject({ code: 'refused', held: { size: 1 }, shown: { size: 4 } })
+  const alarm = (await db.read('headAlarm'))!
+  expect(alarm).toMatchObject({ code: 'refused', held: { size: 1 }, shown: { size: 4 }, told: true })
+  await reportAlarm(await identity())
+  expect(server.alarms).toEqual([{ held: alarm.held.token, shown: alarm.shown.token, why: 'refused' }])
   await goOn()
   expect([await db.read('headAlarm'), await size()]).toEqual([undefined, 1])
   await noteHead(await identity(), server.head())
   await settle()
   expect(await size()).toBe(4)
+})
+
+const NONE = { status: 404, body: { code: 'route.unknown' } }
+const BEHIND = { status: 503, body: { code: 'server.behind' } }
+
+test('a server that says to the report that it is behind raises no alarm: both heads stay, until an epoch or a proof', async () => {
+  await push(3)
+  for (const refusal of [NONE, { status: 422, body: { code: 'request.invalid' } }]) {
+    server.script = [refusal, BEHIND]
+    await expect(settle()).rejects.toMatchObject({ status: 503, code: 'server.behind' })
+    expect([await size(), (await db.read('newer'))?.size, await db.read('headAlarm')]).toEqual([1, 4, undefined])
+  }
+  expect(server.calls.filter((path) => path === '/v1/audit/alarms')).toHaveLength(2)
+  await settle()
+  expect(await size()).toBe(4)
+})
+
+test('nor does a smaller head of a server that is behind', async () => {
+  await push(3)
+  await settle()
+  server.size = 2
+  await noteHead(await identity(), server.head())
+  server.script = [NONE, BEHIND]
+  await expect(settle()).rejects.toMatchObject({ code: 'server.behind' })
+  expect([await size(), (await db.read('smaller'))?.size, await db.read('headAlarm')]).toEqual([4, 2, undefined])
+  server.epoch = 2
+  await noteHead(await identity(), server.head())
+  await settle()
+  expect(await db.read('head')).toMatchObject({ epoch: 2, size: 2 })
+})
+
+test('a report without an answer leaves both heads for the next turn', async () => {
+  await push(3)
+  server.script = [NONE, 'down']
+  await expect(settle()).rejects.toThrow('no answer')
+  expect([await size(), (await db.read('newer'))?.size, await db.read('headAlarm')]).toEqual([1, 4, undefined])
+})
+
+test.each([401, 409, 422, 429, 503])('a report that is answered %i otherwise alarms, and is made again', async (status) => {
+  await push(3)
+  server.script = [NONE, { status, body: { code: 'another' } }]
+  await expect(settle()).rejects.toBeInstanceOf(LogBroken)
+  expect([await size(), await db.read('headAlarm')]).toMatchObject([1, { code: 'refused', told: false }])
+  await reportAlarm(await identity())
+  expect(server.alarms).toHaveLength(1)
+})
+
+test('a proof that does not hold alarms whatever the server would say to the report', async () => {
+  await push(3)
+  server.script = [{ status: 200, body: { proof: [] } }, BEHIND]
+  await expect(settle()).rejects.toBeInstanceOf(LogBroken)
+  expect(await db.read('headAlarm')).toMatchObject({ code: 'proof', told: false })
 })
 
 test('two roots for one size void the answer at once', async () => {

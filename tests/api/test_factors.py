@@ -200,6 +200,56 @@ def test_a_lost_one_is_removed_by_an_administrator_and_by_nobody_else(both: Worl
     assert [(leaf["officer"], leaf["by"]) for leaf in gone] == [(both.ids["INT"], both.ids["ADM"])]
 
 
+def test_the_console_lists_them_and_takes_a_lost_one_away(both: World) -> None:
+    him, runner = Him(both), both.app.test_cli_runner()
+
+    def run(*words: str) -> list[str]:
+        done = runner.invoke(args=["officers", *words])
+        assert done.exit_code == 0, done.output
+        return done.stdout.splitlines()
+
+    assert run("factors", FACILITY, "INT") == []
+    add_key(by_caller(him.caller))
+    offered = him.offered("totp")
+    said = {"challenge": offered["challenge"], "label": "手机\n\t\x1b[2J𠮷", "code": code_of(both, offered["secret"])}
+    him.ask("POST", "/totp/activate", said)
+    key, codes = him.had()
+    assert run("factors", FACILITY, "INT") == [
+        "\t".join([key["factor"], "webauthn", key["added_at"], "-", "钥匙"]),
+        "\t".join([codes["factor"], "totp", codes["added_at"], "-", "手机\ufffd\ufffd\ufffd[2J𠮷"]),
+    ]
+    run("forget-factor", FACILITY, "INT", key["factor"])
+    assert him.had() == [codes]
+    assert [line.split("\t")[0] for line in run("factors", FACILITY, "INT")] == [codes["factor"]]
+    gone = [leaf for leaf in store.leaves(both) if leaf["act"] == "factor.removed"]
+    assert [(leaf["officer"], leaf["factor"], leaf["by"]) for leaf in gone] == [
+        (both.ids["INT"], key["factor"], "console")
+    ]
+    store.verified(both)
+
+
+def test_the_console_says_in_a_sentence_which_factor_there_is_not(both: World) -> None:
+    him, runner = Him(both), both.app.test_cli_runner()
+    add_key(by_caller(him.caller))
+    (factor,) = him.had()
+    mine = factor["factor"]
+    for words, said in (
+        (("factors", "NONE", "INT"), "there is no officer INT in NONE"),
+        (("factors", FACILITY, "NOBODY"), f"there is no officer NOBODY in {FACILITY}"),
+        (("forget-factor", "NONE", "INT", mine), "there is no officer INT in NONE"),
+        (("forget-factor", FACILITY, "NOBODY", mine), f"there is no officer NOBODY in {FACILITY}"),
+        (("forget-factor", FACILITY, "LEAD", mine), f"LEAD has no second factor {mine}"),
+        (("forget-factor", FACILITY, "INT", uuid7()), "INT has no second factor"),
+        (("forget-factor", FACILITY, "INT", "%"), "INT has no second factor %"),
+    ):
+        done = runner.invoke(args=["officers", *words])
+        assert done.exit_code == 1 and done.stdout == "", words
+        (line,) = done.stderr.splitlines()
+        assert line.startswith(f"Error: {said}"), words
+    assert him.had() == [factor]
+    assert not [leaf for leaf in store.leaves(both) if leaf["act"] == "factor.removed"]
+
+
 @pytest.mark.parametrize("method, path, body", [
     ("POST", "/totp", {"secret": ""}),
     ("POST", "/totp", {"secret": SECRET, "officer": "x"}),

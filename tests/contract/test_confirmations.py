@@ -10,7 +10,7 @@ import pytest
 
 from backend.audit import epochs
 from backend.identity import terminals
-from backend.identity.confirmations import digest_of
+from backend.kernel.decision import digest_of
 from backend.kernel.ids import b64, derived, sha256, unb64
 from backend.kernel.kind import Policy
 from backend.records.registry import kinds

@@ -232,6 +232,15 @@ FORGERIES = {
     "who took it is another": ("UPDATE about SET value = 'x' WHERE name = 'officer'", "another officer of its export"),
     "a description is another": (
         "UPDATE tables SET meaning = 'x' WHERE name = 'leaves' AND \"column\" = 'at'", "the description of leaves.at"),
+    "who confirmed is another": (
+        "UPDATE confirmations SET officer = (SELECT value FROM about WHERE name = 'officer')", "differs from its leaf"),
+    "what was confirmed is another": ("UPDATE confirmations SET digest = session", "differs from its leaf"),
+    "a confirmation goes": ("DELETE FROM confirmations", LOST),
+    "an officer held other posts": ("UPDATE postings SET posts = 'DIR' WHERE posts <> 'DIR'", "differs from its leaf"),
+    "posts that were taken away go": (
+        "DELETE FROM postings WHERE rowid = (SELECT max(rowid) FROM postings)", LOST),
+    "a factor was never taken away": (
+        "UPDATE factors SET removed_at = NULL, removed_epoch = NULL, removed_leaf = NULL", LOST),
     "an officer's name is another": ("UPDATE officers SET name = 'x'", f"table officers {AFTERWARDS}"),
 }  # fmt: skip
 

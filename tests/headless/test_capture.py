@@ -43,6 +43,19 @@ def test_after_names_the_previous_operation_on_the_record_once(terminal: Termina
     assert [queued.operation["after"] for queued in terminal.queue()] == [[], [], [between, first], [second]]
 
 
+def test_after_names_a_refused_beginning_and_passes_over_a_refused_change(terminal: Terminal, world: World) -> None:
+    refused, made = patrol.open_round(terminal, chain.uuid7()), patrol.open_round(terminal, world.places["W"])
+    patrol.close_round(terminal, made, result="no such result")
+    assert [outcome["status"] for outcome in terminal.push()] == ["rejected", "applied", "rejected"]
+    beginning, opening, change = [queued.op for queued in terminal.queue()]
+    for record in (refused, made, made):
+        terminal.capture("k", "v", record, {}, base=1)
+    *_, first, second, third = [queued.operation["after"] for queued in terminal.queue()]
+    assert (first, second) == ([beginning], [opening])
+    assert third == [terminal.queue()[4].op], "what waits may yet be applied"
+    assert change not in second
+
+
 def test_refused_captures_use_no_number(terminal: Terminal) -> None:
     many = [chain.uuid7() for _ in range(65)]
     with pytest.raises(Refused, match="after"):

@@ -20,6 +20,7 @@ from demo.seed import SEED, seed
 from sync.writing.entrance import MOST_OF_ONE, PLACES
 from sync.writing.queue import MOST_JOBS
 from tests.support.server import Server
+from tools.process import UNHURRIED
 
 T = TypeVar("T")
 TOGETHER, BEFORE, BESIDE = 240, 24, 24
@@ -53,7 +54,7 @@ class Outage:
 @pytest.fixture(scope="module")
 def outage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outage]:
     data = tmp_path_factory.mktemp("reconnect") / "data"
-    settings = Settings.read({"ROUNDSMAN_DATA": str(data), "ROUNDSMAN_LOG_LEVEL": "ERROR"})
+    settings = Settings.read(UNHURRIED | {"ROUNDSMAN_DATA": str(data), "ROUNDSMAN_LOG_LEVEL": "ERROR"})
     seed(settings, datetime.now(UTC), days=0)
     queues = prepare(settings, build(SEED), TOGETHER + BEFORE + BESIDE + 1, EACH, BATCH)
     server = Server(data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from sqlalchemy import Connection, select
 from backend.audit import merkle
 from backend.audit.evidence import layout
 from backend.audit.evidence.about import about, chains, officers, sessions, signed, thumbprints
+from backend.audit.evidence.decisions import FACTORED, GIVEN, POSTED, confirmation_row, factor_rows, posting_row
 from backend.audit.evidence.order import Order
 from backend.audit.evidence.paths import Paths
 from backend.audit.evidence.rows import ENROLMENTS, Leaf, anchor_of, files_of, operation_row, receipt_row, version_row
@@ -93,11 +94,15 @@ class _Writer:
         self._enrolled: dict[tuple[str, int], Leaf] = {}
         self._signed_in: dict[str, Leaf] = {}
         self._stored: dict[str, Leaf] = {}
+        self._given: dict[str, Leaf] = {}
+        self._posted: list[Leaf] = []
+        self._factored: list[Leaf] = []
         self._proofs: dict[int, Paths] = {}
         self._operations: set[Key] = set()
         self._leaves: set[Place] = set()
         self._anchors: set[Place] = set()
         self._sessions: set[str] = set()
+        self._confirmations: set[str] = set()
         self._officers: set[str] = {ordered.who.officer}
         self._terminals: set[str] = set()
         self._files: list[dict[str, Any]] = []
@@ -145,6 +150,7 @@ class _Writer:
         for each, known in zip(read, anchored, strict=True):
             each.row["anchored"] = int(known)
             self._note(each.row, files_of(each))
+        self._confirm(each.row["confirmation"] for each in read)
         self._put("operations", [each.row for each in read])
         self._put("receipts", [receipt_row(row) for row in rows if row.receipt is not None])
         if not self._whole:
@@ -164,6 +170,15 @@ class _Writer:
             self._sessions.add(row["session"])
         if row["officer"] is not None:
             self._officers.add(row["officer"])
+
+    def _confirm(self, named: Iterable[str | None]) -> None:
+        """Confirmations that are named bring with them who gave them, and his sign-in."""
+        fresh = {each for each in named if each is not None} - self._confirmations
+        if fresh and not self._whole:
+            for confirmation, row in self._source.confirmations(sorted(fresh)).items():
+                self._confirmations.add(confirmation)
+                self._officers.add(row.officer)
+                self._sessions.add(row.session)
 
     def _anchored(self, said: Sequence[Mapping[str, Any]]) -> list[bool]:
         """For each operation whether the head that it names is of this log; such heads are noted."""
@@ -186,19 +201,25 @@ class _Writer:
             yield from self._source.bodies(self._fresh(page))
 
     def _write_structure(self) -> None:
-        """Leaves on which the tables beside the operations rest: enrolments, sign-ins, keys, files, witnesses."""
+        """Leaves on which the tables beside the operations rest: enrolments, sign-ins, posts, keys, files, witnesses."""
         if self._order.scope.kind == TERMINAL:
             self._terminals.add(str(self._order.scope.subject))
         digests = {each["digest"] for each in self._files}
-        wanted, enrolments = [], []
+        wanted, enrolments, posted = [], [], []
         for row in self._source.structure():
             leaf = Leaf.read(row)
             if leaf.act in ENROLMENTS:
                 self._enrols(leaf)
                 enrolments.append((leaf.said["terminal"], row))
+            elif leaf.act in POSTED:
+                self._posts(leaf)
+                posted.append((leaf, row))
             elif self._structural(leaf, digests):
                 wanted.append(row)
         wanted += [row for terminal, row in enrolments if terminal in self._terminals]
+        posted = [each for each in posted if self._whole or each[0].said["officer"] in self._officers]
+        self._posted = [leaf for leaf, _ in posted]
+        wanted += [row for _, row in posted]
         if not self._whole:
             fresh = set(self._fresh((row.epoch, row.position) for row in wanted))
             self._write_leaves(row for row in wanted if (row.epoch, row.position) in fresh)
@@ -209,6 +230,11 @@ class _Writer:
         self._enrolled[terminal, leaf.said["incarnation"]] = leaf
         if (leaf.epoch, leaf.position) in self._leaves:
             self._terminals.add(terminal)
+
+    def _posts(self, leaf: Leaf) -> None:
+        """Whose posts are told by a leaf that is in the bundle has all that he was given in it."""
+        if (leaf.epoch, leaf.position) in self._leaves:
+            self._officers.add(leaf.said["officer"])
 
     def _structural(self, leaf: Leaf, digests: set[str]) -> bool:
         said, act = leaf.said, leaf.act
@@ -225,6 +251,14 @@ class _Writer:
         if act == "file.stored":
             self._stored[said["digest"]] = leaf
             return said["digest"] in digests
+        if act == GIVEN:
+            mine = self._whole or there or said["confirmation"] in self._confirmations
+            if mine:
+                self._given[said["confirmation"]] = leaf
+            return mine
+        if act in FACTORED:
+            self._factored += [leaf] if self._whole else []
+            return self._whole
         return True
 
     def _of_terminal(self, said: Mapping[str, Any]) -> bool:
@@ -236,6 +270,7 @@ class _Writer:
             leaves = [Leaf.read(row) for row in sorted(page, key=lambda row: (row.epoch, row.position))]
             self._put("leaves", [each.row(self._path(each)) for each in leaves])
             made = {key: (each, digest) for each in leaves for key, digest in each.versions()}
+            self._confirm(each.said["confirmation"] for each in leaves if each.act == GIVEN)
             told = self._write_versions({key: each for key, (each, _) in made.items()})
             if not self._whole:
                 self._write_page([each.operation() for each in leaves if each.is_outcome()])
@@ -271,12 +306,20 @@ class _Writer:
         self._put("chains", chains(connection, facility, every, self._enrolled))
         self._put("sessions", sessions(self._signed_in))
         self._put("officers", officers(connection, facility, None if self._whole else self._officers))
+        self._put("postings", map(posting_row, self._posted))
+        self._put("factors", factor_rows(self._factored))
+        self._put("confirmations", self._confirmation_rows())
         self._put("files", [each | self._storing(each["digest"]) for each in self._files])
         if self._whole or self._order.scope.kind == TERMINAL:
             self._put("forks", [_fork_row(row) for row in self._source.everything(
                 tables.forks, tables.forks.c.terminal) if self._of_terminal(row._mapping)])  # fmt: skip
         shown = self._source.everything(tables.witnesses, tables.witnesses.c.epoch)
         self._put("witnesses", [_witness_row(row) for row in shown])
+
+    def _confirmation_rows(self) -> Iterator[dict[str, Any]]:
+        for page in paged(self._given):
+            kept = self._source.confirmations(page)
+            yield from (confirmation_row(self._given[each], kept[each].proof) for each in page)
 
     def _anchor_row(self, epoch: int, size: int) -> dict[str, Any]:
         root = self._source.heads_at([(epoch, size)])[epoch, size]

@@ -143,6 +143,7 @@ SHEETS: Mapping[str, Sheet] = {
             "session": Column(TEXT, _SAID, null=True),
             "observed_at": Column(TEXT, _SAID + "; the device's claim", null=True),
             "recorded_at": Column(TEXT, _SAID + "; the device's claim", null=True),
+            "confirmation": Column(TEXT, "the confirmation that its sign-off names; null where it names none", null=True),
             "received_at": Column(TEXT, "when the server had it: it was made before that"),
             "hash": Column(TEXT, "hash of the chain at this number (docs/protocol.md §5)"),
             "prior": Column(TEXT, "hash of the chain before it"),
@@ -214,6 +215,47 @@ SHEETS: Mapping[str, Sheet] = {
             "number": Column(TEXT, "number", STATED),
             "name": Column(TEXT, "name", STATED),
             "posts": Column(TEXT, "posts, with spaces between", STATED),
+        },
+    ),
+    "postings": Sheet(
+        "Posts that the officers who are named were given; each holds until his next row.",
+        ("officer", "epoch", "leaf"),
+        {
+            "officer": Column(TEXT, "the officer's id"),
+            "since": Column(TEXT, "from when on"),
+            "posts": Column(TEXT, "posts, with spaces between"),
+            **_leaf("his being added, or given other posts"),
+        },
+    ),
+    "factors": Sheet(
+        "Second factors of officers, without their keys. In bundles of all.",
+        ("factor",),
+        {
+            "factor": Column(TEXT, "the factor's id"),
+            "officer": Column(TEXT, "whose it is"),
+            "sort": Column(TEXT, "webauthn (a key), or totp (one-time codes)"),
+            "key_digest": Column(TEXT, "SHA-256 of its public key, or of its secret as the server keeps it"),
+            "added_at": Column(TEXT, "when it was added"),
+            "removed_at": Column(TEXT, "when it was taken away; null where it is there", null=True),
+            **_leaf("its adding"),
+            "removed_epoch": Column(WHOLE, "epoch of the leaf of its removal", null=True),
+            "removed_leaf": Column(WHOLE, "position of the leaf of its removal", null=True),
+        },
+    ),
+    "confirmations": Sheet(
+        "Confirmations of decisions by a second factor, those that operations in the bundle name.",
+        ("confirmation",),
+        {
+            "confirmation": Column(TEXT, "its id, which the operation's sign-off names"),
+            "officer": Column(TEXT, "who confirmed"),
+            "session": Column(TEXT, "the sign-in in which he did"),
+            "terminal": Column(TEXT, "where"),
+            "factor": Column(TEXT, "the second factor by which he did"),
+            "digest": Column(TEXT, "SHA-256 of the decision (docs/protocol.md §10a)"),
+            "proof": Column(BYTES, "what the factor answered (JSON)"),
+            "given_at": Column(TEXT, "when"),
+            "expires_at": Column(TEXT, "until when the operation had to come (the end not included)"),
+            **_leaf("the confirmation"),
         },
     ),
     "files": Sheet(
@@ -289,7 +331,8 @@ def prepare(file: sqlite_utils.Database) -> None:
             pk=sheet.key if len(sheet.key) > 1 else sheet.key[0],
             not_null={column for column, each in sheet.columns.items() if not each.null},
         )
-    file.table("operations").create_index(["op"])
+    for column in ("op", "confirmation"):
+        file.table("operations").create_index([column])
     for name, statement in VIEWS.items():
         file.create_view(name, statement)
 
@@ -317,9 +360,10 @@ def digest(rows: Iterable[tuple[Any, ...]]) -> tuple[int, str]:
     return count, b64(total.digest())
 
 
-def ordered(name: str) -> str:
-    """The statement that reads a table in the order of its key."""
+def ordered(name: str, having: str | None = None) -> str:
+    """The statement that reads a table, or the rows whose column ``having`` is not null, in the order of its key."""
     sheet = SHEETS[name]
     columns = ", ".join(f'"{each}"' for each in sheet.columns)
     key = ", ".join(f'"{each}"' for each in sheet.key)
-    return f'SELECT {columns} FROM "{name}" ORDER BY {key}'  # noqa: S608 - our own names
+    where = "" if having is None else f' WHERE "{having}" IS NOT NULL'
+    return f'SELECT {columns} FROM "{name}"{where} ORDER BY {key}'  # noqa: S608 - our own names

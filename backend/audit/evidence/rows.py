@@ -84,7 +84,10 @@ def read(raw: bytes) -> Mapping[str, Any]:
 
 def texts_of(said: Mapping[str, Any]) -> dict[str, str | None]:
     """What stands in columns of their own, as far as it is text."""
-    return {name: said[name] if isinstance(said.get(name), str) else None for name in _TEXTS}
+    signoff = said.get("signoff")
+    named = signoff.get("confirmation") if isinstance(signoff, dict) else None
+    found = {name: said.get(name) for name in _TEXTS} | {"confirmation": named}
+    return {name: value if isinstance(value, str) else None for name, value in found.items()}
 
 
 def operation_row(row: Any, start: bytes) -> Operation:

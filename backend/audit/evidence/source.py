@@ -23,6 +23,7 @@ from sqlalchemy import (
     tuple_,
 )  # fmt: skip
 
+from backend.audit.evidence.decisions import FACTORED, GIVEN, POSTED
 from backend.audit.evidence.scope import ALL, PERIOD, PERSON, TERMINAL, Scope
 from backend.kernel.ids import derived
 from backend.storage import tables
@@ -36,6 +37,7 @@ _O, _C, _S, _L, _H, _R, _V = (table.c for table in (
 _KEY = (_O.terminal, _O.incarnation, _O.n)
 _STRUCTURE = (
     "terminal.enrolled", "incarnation.issued", "key.rotated", "witness.shown", "session.started", "file.stored",
+    *POSTED, GIVEN, *FACTORED,
 )  # fmt: skip
 """Acts that other tables of the bundle rest on."""
 
@@ -202,6 +204,12 @@ class Source:
         """Where the operations of some ids are."""
         wanted = select(*_KEY).where(_O.facility == self.facility, _O.op.in_(ops))
         return [(row.terminal, row.incarnation, row.n) for row in self.connection.execute(wanted)]
+
+    def confirmations(self, ids: Sequence[str]) -> dict[str, Any]:
+        """Confirmations by their ids; those that do not exist are left out."""
+        of = tables.confirmations.c
+        wanted = select(tables.confirmations).where(of.facility == self.facility, of.confirmation.in_(ids))
+        return {row.confirmation: row for row in self.connection.execute(wanted)}
 
     def heads_at(self, places: Sequence[Place]) -> dict[Place, bytes]:
         """(epoch, size) → the root that was signed for it."""

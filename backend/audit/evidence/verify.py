@@ -15,7 +15,7 @@ from pathlib import Path
 import orjson
 
 from backend.audit.checks.base import Broken
-from backend.audit.evidence.checks import beside, head, operations, tree
+from backend.audit.evidence.checks import beside, decisions, head, operations, tree
 from backend.audit.evidence.checks.bundle import Bundle, opened
 from backend.kernel.ids import b64, unhash
 from backend.kernel.keys import Jws, thumbprint
@@ -73,6 +73,9 @@ def _verify(bundle: Bundle, pin: str | None) -> Held:
     operations.check_receipts(bundle)
     versions = operations.check_versions(bundle)
     beside.check_sessions(bundle)
+    decisions.check_postings(bundle)
+    decisions.check_factors(bundle)
+    decisions.check_confirmations(bundle)
     beside.check_files(bundle, told)
     beside.check_witnesses(bundle, told)
     beside.check_forks(bundle, told)

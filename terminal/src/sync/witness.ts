@@ -24,8 +24,8 @@ export function compare(held: Head, shown: Head): 'same' | 'differs' | 'newer' |
   return shown.size > held.size ? 'newer' : 'smaller'
 }
 
-async function raise(code: HeadAlarm['code'], held: Head, shown: Head): Promise<never> {
-  const alarm: HeadAlarm = { code, held, shown, told: false }
+async function raise(code: HeadAlarm['code'], held: Head, shown: Head, told = false): Promise<never> {
+  const alarm: HeadAlarm = { code, held, shown, told }
   await db.write('headAlarm', alarm)
   throw new LogBroken(alarm)
 }
@@ -83,19 +83,43 @@ async function fault(who: Identity, older: Head, newer: Head): Promise<'proof' |
   }
 }
 
+async function tell(who: Identity, code: HeadAlarm['code'], held: Head, shown: Head): Promise<void> {
+  const body = { held: held.token, shown: shown.token, why: code }
+  await callWithProof(who, jsonCall('POST', '/v1/audit/alarms', body))
+}
+
+/**
+ * A refusal is reported before it alarms: a server that says to the report that it is behind was restored, and an epoch will
+ * be opened. Answers whether the report was taken. Throws when the server is behind or does not answer; both heads stay then.
+ */
+async function toldOfRefusal(who: Identity, held: Head, shown: Head): Promise<boolean> {
+  try {
+    await tell(who, 'refused', held, shown)
+    return true
+  } catch (error) {
+    if (error instanceof Problem && error.code !== 'server.behind') return false
+    throw error
+  }
+}
+
+/** Throws unless the larger of two trees is proved to go on from the smaller. */
+async function demand(who: Identity, held: Head, shown: Head): Promise<void> {
+  const [older, newer] = held.size < shown.size ? [held, shown] : [shown, held]
+  const wrong = await fault(who, older, newer)
+  if (wrong) await raise(wrong, held, shown, wrong === 'refused' && (await toldOfRefusal(who, held, shown)))
+}
+
 /** Proves what the answers of this turn have shown, and takes the newest head. Throws when the log is not the one it was. */
 export async function settleHeads(who: Identity): Promise<void> {
   const [held, smaller, newer] = [await db.read('head'), await db.read('smaller'), await db.read('newer')]
   if (!held) return
   if (smaller && compare(held, smaller) === 'smaller') {
     // An answer that was long on its way shows an older head; only a log that was cut cannot prove it.
-    const wrong = await fault(who, smaller, held)
-    if (wrong) await raise(wrong, held, smaller)
+    await demand(who, held, smaller)
   }
   await db.kv.delete('smaller')
   if (!newer || compare(held, newer) !== 'newer') return
-  const wrong = await fault(who, held, newer)
-  if (wrong) await raise(wrong, held, newer)
+  await demand(who, held, newer)
   await db.transaction('rw', db.kv, async () => {
     const now = await db.read('head')
     if (now && compare(now, newer) === 'newer') await db.write('head', newer)
@@ -106,8 +130,7 @@ export async function settleHeads(who: Identity): Promise<void> {
 export async function reportAlarm(who: Identity): Promise<void> {
   const alarm = await db.read('headAlarm')
   if (!alarm || alarm.told) return
-  const body = { held: alarm.held.token, shown: alarm.shown.token, why: alarm.code }
-  await callWithProof(who, jsonCall('POST', '/v1/audit/alarms', body))
+  await tell(who, alarm.code, alarm.held, alarm.shown)
   await db.transaction('rw', db.kv, async () => {
     const now = await db.read('headAlarm')
     if (now) await db.write('headAlarm', { ...now, told: true })

@@ -58,10 +58,10 @@ class Bundle:
         """Whether it claims to have all that a terminal sent."""
         return self.whole or self.scope.get(TERMINAL) == terminal
 
-    def rows(self, name: str) -> Iterator[Row]:
-        """A table in the order of its key."""
+    def rows(self, name: str, having: str | None = None) -> Iterator[Row]:
+        """A table in the order of its key; ``having``: only those rows whose column of this name is not null."""
         columns = tuple(layout.SHEETS[name].columns)
-        return (dict(zip(columns, row, strict=True)) for row in self.file.execute(layout.ordered(name)))
+        return (dict(zip(columns, row, strict=True)) for row in self.file.execute(layout.ordered(name, having)))
 
     def one(self, name: str, **where: Any) -> Row | None:
         """The first row that matches."""

@@ -9,6 +9,7 @@ import orjson
 
 from backend.audit import merkle
 from backend.audit.checks.base import Broken
+from backend.audit.evidence.checks import decisions
 from backend.audit.evidence.checks.bundle import Bundle, Row
 from backend.audit.evidence.rows import ENROLMENTS, FINAL, HELD
 from backend.kernel.ids import b64, unhash
@@ -141,6 +142,8 @@ def _note(bundle: Bundle, told: Told, row: Row, said: Row) -> None:
         chain = {"terminal": said["terminal"], "incarnation": said["incarnation"]}
         if bundle.one("chains", **chain, **place) is None:
             raise Broken(f"the chain of terminal {said['terminal']} has a leaf, but the bundle has it not")
+    elif act in decisions.ACTS:
+        decisions.check_listed(bundle, said, place)
     elif act == "chain.forked":
         told.forks.append(said)
     elif act == "key.rotated":
