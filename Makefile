@@ -37,7 +37,7 @@ test-fast: $(VENV)/.dev $(VENV)/.build  ## The fast tests, under a minute
 	cd terminal && PATH=$(CURDIR)/$(BIN):$$PATH && npm test --silent
 
 test-slow: $(VENV)/.dev terminal/dist/index.html  ## The tests that kill servers, start PostgreSQL and a browser
-	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder -m "slow and not alone"
+	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder -m "slow and not alone"
 	$(PYTEST) -m "slow and alone"
 
 torture: $(VENV)/.dev  ## Many terminals against servers under faults (SEED=… OPS=12000 MINUTES=1 ENGINE=sqlite|postgresql)
