@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import gc
 import logging
 import os
@@ -31,7 +30,7 @@ from backend.imports.importer import Importer
 from backend.kernel.clock import Clock, RisingClock, SystemClock
 from backend.kernel.framing import MAX_BODY
 from backend.kernel.ids import uuid7
-from backend.kernel.stopping import when_stopping
+from backend.kernel.stopping import at_the_end, when_stopping
 from backend.records.registry import kinds
 from backend.settings import Settings
 from backend.storage import schema
@@ -248,8 +247,8 @@ def serve() -> Flask:
         Chore("volatile", VOLATILE_SECONDS, partial(_forget, services)),
     )
     scheduler = schedule.start(services.store, services.settings, services.sightings, chores)
-    atexit.register(services.sightings.flush)
-    atexit.register(scheduler.shutdown, wait=False)
+    at_the_end(partial(scheduler.shutdown, wait=False), priority=1)
+    at_the_end(partial(_write_down, services))
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER)
     return app
@@ -262,8 +261,12 @@ def _forget(services: Services, _facility: str) -> None:
 
 
 def _stop(services: Services) -> None:
-    """Before the process goes: its streams end, and what it knows besides the database is written down."""
+    """When the process is told to go: its streams end, and what it knows besides the database is written down."""
     services.hub.close()
+    _write_down(services)
+
+
+def _write_down(services: Services) -> None:
     services.sightings.flush()
     keep_high_water(services.store, services.settings.data / "witness")
 

@@ -11,6 +11,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from multiprocessing.util import Finalize
 
 _STOPS = frozenset({signal.SIGTERM, signal.SIGINT})
 
@@ -27,3 +28,11 @@ def when_stopping(work: Callable[[], None]) -> None:
                 work()
 
     threading.Thread(target=watch, args=(writer,), name="stopping", daemon=True).start()
+
+
+def at_the_end(work: Callable[[], object], *, priority: int = 0) -> None:
+    """Has ``work`` done by the main thread when the process ends; what has a higher priority comes first.
+
+    The server's workers are processes that multiprocessing starts, and those pass over ``atexit``.
+    """
+    Finalize(None, work, exitpriority=priority)

@@ -215,7 +215,7 @@ def upload(route: str, case: Any, caller: Caller, chance: random.Random) -> dict
 
 @schema.parametrize()
 @settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     derandomize=True,
     database=None,
