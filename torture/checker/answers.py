@@ -11,9 +11,13 @@ EXPECTED = frozenset({
     "server.busy", "terminal.busy", "server.behind", "session.expired", "session.missing", "session.refused",
     "sign_in.locked", "terminal.revoked", "terminal.unknown", "chain.fork", "incarnation.frozen", "incarnation.taken",
     "proof.nonce_required", "evacuation.not_ordered", "partition.forbidden", "snapshot.gone", "batch.too_large",
-    "stream.full",
+    "stream.full", "factor.none", "factor.refused", "factor.locked",
 })  # fmt: skip
-"""Refusals that an honest terminal may meet. ``proof.invalid`` only when a restored server knows another key."""
+"""Refusals that an honest terminal may meet. ``proof.invalid`` only when a restored server knows another key.
+
+Of second factors: an officer has none before he adds one, nor after a restore to before that; a challenge is over when
+the server's clock has jumped or a restore has lost it; two terminals of one officer add his one key at once.
+"""
 
 RESTLESS = "cannot be made like the server's"
 """What a terminal on a file says of a repair whose partition had moved on each time."""
