@@ -7,7 +7,7 @@ of the cost of a library that first finds out which algorithm it is. Access toke
 from __future__ import annotations
 
 import hashlib
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import orjson
 from cryptography.exceptions import InvalidSignature
@@ -47,8 +47,8 @@ def thumbprint(jwk: dict[str, str]) -> str:
     return b64(hashlib.sha256(canonical.encode()).digest())
 
 
-class SigningKey:
-    """A private P-256 key that signs JWS."""
+class PrivateKey:
+    """A private P-256 key: what it signs or opens is its heirs' business."""
 
     def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
         self._key = key
@@ -56,11 +56,12 @@ class SigningKey:
         self.thumbprint = thumbprint(self.jwk)
 
     @classmethod
-    def generate(cls) -> SigningKey:
+    def generate(cls) -> Self:
         return cls(ec.generate_private_key(ec.SECP256R1()))
 
     @classmethod
-    def from_pem(cls, pem: bytes) -> SigningKey:
+    def from_pem(cls, pem: bytes) -> Self:
+        """Raises ValueError for anything but a P-256 private key."""
         key = serialization.load_pem_private_key(pem, password=None)
         if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
             raise ValueError("not a P-256 private key")
@@ -70,6 +71,10 @@ class SigningKey:
         return self._key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
+
+
+class SigningKey(PrivateKey):
+    """A private key that signs JWS."""
 
     def sign(self, header: dict[str, Any], payload: dict[str, Any]) -> str:
         """A compact JWS with ``alg`` ES256."""

@@ -11,13 +11,13 @@ from typing import Any
 
 import orjson
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.concatkdf import ConcatKDFHash
 
 from backend.kernel.ids import unb64
-from backend.kernel.keys import load_jwk, public_jwk, thumbprint
+from backend.kernel.keys import PrivateKey, load_jwk
 
 ALGORITHM, ENCRYPTION = "ECDH-ES", "A256GCM"
 _KEY_BYTES, _IV_BYTES, _TAG_BYTES = 32, 12, 16
@@ -33,30 +33,8 @@ class UnknownSeal(Unsealable):
     """They are sealed to a key that this server does not hold."""
 
 
-class SealKey:
-    """A private P-256 key that opens what was sealed to it."""
-
-    def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
-        self._key = key
-        self.jwk = public_jwk(key.public_key())
-        self.thumbprint = thumbprint(self.jwk)
-
-    @classmethod
-    def generate(cls) -> SealKey:
-        return cls(ec.generate_private_key(ec.SECP256R1()))
-
-    @classmethod
-    def from_pem(cls, pem: bytes) -> SealKey:
-        """Raises ValueError for anything but a P-256 private key."""
-        key = serialization.load_pem_private_key(pem, password=None)
-        if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
-            raise ValueError("not a P-256 private key")
-        return cls(key)
-
-    def pem(self) -> bytes:
-        return self._key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+class SealKey(PrivateKey):
+    """A private key that opens what was sealed to it."""
 
     def agree(self, public: ec.EllipticCurvePublicKey) -> bytes:
         """The secret that two keys have in common (ECDH, RFC 7518 §4.6)."""
