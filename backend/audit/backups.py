@@ -19,6 +19,7 @@ from sqlalchemy import Connection, bindparam, delete, func, make_url, select, up
 
 from backend.audit.log import HeadKeys, append
 from backend.audit.verify import Broken, Verified, verify
+from backend.kernel.disk import settle
 from backend.kernel.ids import unhash
 from backend.storage import schema, tables
 from backend.storage.door import Door, Transaction
@@ -71,22 +72,14 @@ def make(store: Store, target: Path) -> int:
         ):
             source.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE").close()
-        _settle(draft)
+        settle(draft)
         draft.rename(target)
     except sqlite3.Error as fault:
         raise OSError(str(fault)) from fault
     finally:
         draft.unlink(missing_ok=True)
-    _settle(target.parent)
+    settle(target.parent)
     return target.stat().st_size
-
-
-def _settle(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def confirm(door: Door, key: HeadKeys, url: str) -> list[Confirmed]:

@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select
 
 from backend.audit.log import append
+from backend.kernel.disk import settle
 from backend.kernel.ids import b64, unhash
 from backend.storage import tables
 from backend.storage.door import Transaction
@@ -63,7 +64,7 @@ class Shelf:
         fresh = target.with_name(f"{target.name}.{secrets.token_hex(8)}")
         os.link(part, fresh)
         fresh.replace(target)
-        sync_folder(target.parent)
+        settle(target.parent)
 
     def found(self, facility: str) -> Iterator[tuple[bytes, Path]]:
         """All files that lie there for a facility, with a row or without."""
@@ -83,16 +84,7 @@ def _make_folder(root: Path, folder: Path) -> None:
     if not folder.is_dir():
         for each in (*reversed(folder.relative_to(root).parents), folder.relative_to(root)):
             (root / each).mkdir(mode=0o700, parents=True, exist_ok=True)
-            sync_folder((root / each).parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Makes names in a folder last."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            settle((root / each).parent)
 
 
 class Files:

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from backend.identity import keyfiles
 from backend.identity.headring import PRESENT
+from backend.kernel.disk import settle
 from backend.kernel.ids import b64, unb64
 
 FORMAT = "roundsman-keys/1"
@@ -45,7 +46,7 @@ def make(folder: Path, target: Path, passphrase: str) -> list[str]:
         file.write(pack(found, passphrase))
         file.flush()
         os.fsync(file.fileno())
-    keyfiles.settle(target.resolve().parent)
+    settle(target.resolve().parent)
     return list(found)
 
 

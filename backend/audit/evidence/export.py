@@ -24,6 +24,7 @@ from backend.audit.evidence.rows import ENROLMENTS, Leaf, anchor_of, files_of, o
 from backend.audit.evidence.scope import ALL, TERMINAL
 from backend.audit.evidence.source import AT_ONCE, Key, Place, Source, paged
 from backend.kernel.clock import to_text
+from backend.kernel.disk import settle
 from backend.kernel.framing import genesis
 from backend.kernel.ids import b64
 from backend.kernel.keys import SigningKey, thumbprint
@@ -62,21 +63,13 @@ def export(store: Store, keys: Keys, ordered: Order, target: Path) -> int:
             with store.reading() as source:
                 _Writer(source, file, ordered, keys).write()
             file.table("seal").insert({"statement": signed(file, keys.signer, ordered)})
-        _settle(draft)
+        settle(draft)
         os.link(draft, target)
     except (UnicodeDecodeError, orjson.JSONDecodeError, KeyError, TypeError, LookupError) as fault:
         raise Damaged(f"the log cannot be exported as it is ({type(fault).__name__}): verify it first") from fault
     finally:
         draft.unlink(missing_ok=True)
     return target.stat().st_size
-
-
-def _settle(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class _Writer:
