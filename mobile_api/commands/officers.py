@@ -15,7 +15,7 @@ from backend.identity.officers import CONSOLE, UnknownOfficer
 from backend.identity.staff import Candidate
 from backend.kernel.clock import from_text, to_text
 from backend.storage.door import UnknownFacility
-from mobile_api.commands.plainly import plainly
+from mobile_api.commands.plainly import plainly, printable
 from mobile_api.services import services
 
 POSTS = [post.value for post in HELD]
@@ -145,14 +145,9 @@ def factors_(facility: str, number: str) -> None:
     def show(officer: str) -> None:
         for each in factors.listed(services().store, facility, officer):
             used = "-" if each.used_at is None else to_text(each.used_at)
-            click.echo(f"{each.factor}\t{each.sort}\t{to_text(each.added_at)}\t{used}\t{_on_one_line(each.label)}")
+            click.echo(f"{each.factor}\t{each.sort}\t{to_text(each.added_at)}\t{used}\t{printable(each.label)}")
 
     _do(facility, number, show)
-
-
-def _on_one_line(label: str) -> str:
-    """Whatever signs an officer has put into a label, they move nothing on the console."""
-    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in label)
 
 
 @group.command("forget-factor")

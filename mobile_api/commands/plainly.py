@@ -25,3 +25,8 @@ def plainly(command: Callable[P, T]) -> Callable[P, T]:
             raise click.ClickException(f"{problem.code}: {problem.entry.en} {problem.entry.zh}") from None
 
     return run
+
+
+def printable(text: str) -> str:
+    """What a device or a person typed as a name, without signs that would move the cursor of whoever reads it."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)

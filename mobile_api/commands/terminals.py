@@ -13,7 +13,7 @@ from backend.identity.officers import CONSOLE
 from backend.kernel.clock import to_text
 from backend.storage.door import UnknownFacility
 from mobile_api import pictures
-from mobile_api.commands.plainly import plainly
+from mobile_api.commands.plainly import plainly, printable
 from mobile_api.services import services
 
 _AT_ONCE = 200
@@ -63,14 +63,9 @@ def list_(facility: str, state: str | None) -> None:
         with store.reading() as connection:
             found, after = terminals.page(connection, facility, state, after, _AT_ONCE)
         for each, _ in found:
-            named = f"{_plain(each.asset or '-')}\t{_plain(each.label)}"
+            named = f"{printable(each.asset or '-')}\t{printable(each.label)}"
             click.echo(f"{each.terminal}\t{each.state}\t{each.fingerprint}\t{named}")
         more = after is not None
-
-
-def _plain(text: str) -> str:
-    """What a device calls itself, without signs that would move the cursor of whoever reads it."""
-    return "".join(sign if sign.isprintable() else "�" for sign in text)
 
 
 @group.command("approve")
