@@ -32,9 +32,11 @@ class Post(StrEnum):
     """市局值班: duty of the city bureau; sees alerts, is given no records."""
     CASE = "CASE"
     """办案单位: the organ that runs a person's case; rules address it, no officer holds it."""
+    SYS = "SYS"
+    """系统: the server itself, which issues duties and closes them; no person holds it."""
 
 
-HELD = tuple(post for post in Post if post is not Post.CASE)
+HELD = tuple(post for post in Post if post not in {Post.CASE, Post.SYS})
 """Posts that an officer may hold."""
 
 POLICE = frozenset({Post.INT, Post.PAT, Post.DISC, Post.MED, Post.LEAD, Post.DIR})

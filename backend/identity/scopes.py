@@ -25,6 +25,7 @@ GIVEN: Mapping[tuple[str, Compartment], frozenset[Post]] = {
     ("person", Compartment.MEDICAL): frozenset({Post.MED, Post.DIR, Post.PROC, Post.AUD}),
     ("person", Compartment.LOCATION): frozenset({Post.PAT, Post.LEAD, Post.DIR}),
     ("facility", Compartment.BASE): FACILITY_POSTS,
+    ("facility", Compartment.ROSTER): READERS,
 }
 """Subject and compartment of a partition → the posts that are given it, each as far as the post reaches: ward posts
 in the wards they are assigned to, facility posts everywhere."""
@@ -72,7 +73,8 @@ class Scopes:
             found = self._everywhere(connection, officer.facility, given(everywhere))
         if wards:
             key = {"f": officer.facility, "o": officer.officer, "now": now}
-            found |= _named(self._mine.tuples(connection, key), given(wards))
+            mine = [*self._mine.tuples(connection, key), ("facility", officer.facility)]
+            found |= _named(mine, given(wards))
         return sorted(found)
 
     def _everywhere(self, connection: Connection, facility: str, ends: Ends) -> set[str]:

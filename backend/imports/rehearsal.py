@@ -20,15 +20,22 @@ def _acceptor(kind: str, verb: str) -> Acceptor:
 class Rehearsal:
     """Knows the records that there are, and those that were rehearsed (``backend.kernel.kind.Known``)."""
 
-    def __init__(self, heads: Mapping[str, Head], now: int) -> None:
+    def __init__(self, heads: Mapping[str, Head], now: int, facility_type: str = "") -> None:
         self._heads = dict(heads)
         self._now = now
+        self._type = facility_type
 
     def record(self, record: str) -> Head | None:
         return self._heads.get(record)
 
     def headcount(self, _cell: str) -> int:
         return 0
+
+    def residents(self, cell: str) -> list[Head]:
+        return [head for head in self._heads.values() if head.kind == "person" and head.place == cell]
+
+    def facility_type(self) -> str:
+        return self._type
 
     def posts(self) -> frozenset[str]:
         return frozenset()

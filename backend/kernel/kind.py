@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from marshmallow import Schema
 
+from backend.kernel.events import Finder, no_events
 from backend.kernel.problems import Problem
 
 
@@ -39,6 +40,8 @@ class Compartment(StrEnum):
     """Health: for medics, the director and who supervises; each reading of it is a leaf."""
     LOCATION = "location"
     """Where exactly a person is: for patrols and who leads them."""
+    ROSTER = "roster"
+    """Who is on duty, when and where: of the facility as a whole, for everybody who is given records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +107,12 @@ REMOVED = "removed"
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a kind's rules want to know before they judge: other records, and head counts of cells by the register."""
+    """What a kind's rules want to know before they judge: other records, head counts of cells by the register, and who is
+    lodged in cells."""
 
     records: tuple[str, ...] = ()
     headcounts: tuple[str, ...] = ()
+    residents: tuple[str, ...] = ()
 
 
 class Known(Protocol):
@@ -117,6 +122,14 @@ class Known(Protocol):
 
     def headcount(self, cell: str) -> int:
         """How many were in a cell by the register, at the moment that the operation tells of."""
+        ...
+
+    def residents(self, cell: str) -> list[Head]:
+        """The persons who are lodged in a cell by the register."""
+        ...
+
+    def facility_type(self) -> str:
+        """One of ``backend.domain.posts.FACILITY_TYPES``."""
         ...
 
     def posts(self) -> frozenset[str]:
@@ -145,13 +158,15 @@ class Deed:
     recorded_at: int
     received_at: int
     fields: Mapping[str, Any]
+    facility: str = ""
 
 
 @dataclass(slots=True)
 class Ruling:
     """What a kind makes of a deed: the document and the columns by which it is found, with what is remarkable.
 
-    ``alarm``: the row itself goes to open streams at once, without waiting for a pull.
+    ``alarm``: the row itself goes to open streams at once, without waiting for a pull. ``excluded``: officers who are never
+    given its partition, though their posts are; only for one of its own (``matter/<record>``).
     """
 
     doc: Mapping[str, Any]
@@ -160,6 +175,7 @@ class Ruling:
     place: str | None = None
     marks: tuple[Mark, ...] = ()
     alarm: bool = False
+    excluded: frozenset[str] = frozenset()
 
 
 Judge = Callable[[Deed, Head | None, Known], "Ruling | Problem"]
@@ -227,6 +243,10 @@ class Kind:
     """Posts that may settle its conflicts; none: its writers."""
     converters: Mapping[int, Converter] = field(default_factory=dict)
     """Schema version → what makes its fields those of the next version. Older ones than these are not taken."""
+    raises: Mapping[str, Text] = field(default_factory=dict)
+    """Names of the events that it raises: what the rules of duty may name."""
+    events: Finder = no_events
+    """Finds them in a version and the one before it."""
 
     def supported(self) -> list[int]:
         """The schema versions that are taken, oldest first."""

@@ -236,6 +236,22 @@ _ROWS = (
     ),
     Entry("settlement.choice", 422, "处置选择不属于该争议", "The choice is not one of the disputed values."),
     Entry("escrow.unknown", 422, "没有这条托管操作", "There is no such operation in escrow."),
+    # rules of duty
+    Entry(
+        "rule.forbids",
+        409,
+        "规则不允许该项计划中的操作，请按所列规则和依据办理；已填写的内容仍在终端上",
+        "A rule does not allow this planned act; see the rule and its source. What you entered is still on the terminal.",
+        ("rule", "text", "source", "basis"),
+    ),
+    Entry("rule.unknown", 422, "没有这条规则", "There is no such rule."),
+    Entry(
+        "rule.not_tighter",
+        422,
+        "法定规则只能收紧，不能放宽",
+        "A legal rule may only be tightened, never relaxed.",
+        ("rule", "value", "bound"),
+    ),
     Entry(
         "officer.unauthorised",
         403,

@@ -356,3 +356,37 @@ uploads = Table(
     "nobody else may.",
 )
 Index("uploads_by_terminal", uploads.c.facility, uploads.c.terminal)
+
+engines = Table(
+    "engines",
+    metadata,
+    words("facility", key=True),
+    Column("epoch", Integer, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    moment("at"),
+    words("pack"),
+    sqlite_with_rowid=False,
+    comment="How far the rules of duty have come in each facility: the last version that they were told of, the moment up "
+    "to which their clocks ran, and the digest of the pack that was in force.",
+)
+
+watches = Table(
+    "watches",
+    metadata,
+    words("facility", key=True),
+    words("key", key=True),
+    Column("body", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+    comment="What the rules of duty have in mind and nothing more: who is watched, since when, what is asked and open.",
+)
+
+exclusions = Table(
+    "exclusions",
+    metadata,
+    words("facility", key=True),
+    words("partition", key=True),
+    words("officer", key=True),
+    sqlite_with_rowid=False,
+    comment="Officers who are never given a partition though their posts are: they are complained of in it.",
+)
+Index("exclusions_by_officer", exclusions.c.facility, exclusions.c.officer)

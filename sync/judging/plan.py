@@ -49,6 +49,13 @@ class _View:
     def headcount(self, cell: str) -> int:
         return self.state.register.headcount(cell, self.at)
 
+    def residents(self, cell: str) -> list[Head]:
+        heads = self.state.heads.values()
+        return [head for head in heads if head.place == cell and head.kind == "person" and head.state == "held"]
+
+    def facility_type(self) -> str:
+        return self.state.facility_type
+
     def posts(self) -> frozenset[str]:
         return frozenset(self.session.officer.posts)
 
@@ -324,7 +331,7 @@ class Planner:
         said, operation = weighing.said, weighing.operation
         deed = Deed(
             said["op"], said["terminal"], weighing.record, said["verb"], said["base"], said["officer"],
-            operation.observed_at, operation.recorded_at, self._now, operation.fields,
+            operation.observed_at, operation.recorded_at, self._now, operation.fields, self._facility,
         )  # fmt: skip
         return weighing.verb.judge(deed, head, self._view(weighing))
 
@@ -368,7 +375,7 @@ class Planner:
             seen = from_text(candidate["observed_at"])
             deed = Deed(
                 candidate["op"], candidate["terminal"], head.id, candidate["verb"], head.version,
-                candidate["officer"]["id"], seen, seen, self._now, fields,
+                candidate["officer"]["id"], seen, seen, self._now, fields, self._facility,
             )  # fmt: skip
             return kind.verbs[candidate["verb"]].judge(deed, head, self._view(weighing))
 

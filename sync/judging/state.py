@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, select, text
 
 from backend.facts.occupancy import Occupancy, Register
 from backend.files.shelf import Files
@@ -26,7 +26,8 @@ from sync.judging.disputes import CONFLICT
 from sync.judging.grounds import Grounds
 
 _R, _O, _H, _V, _D = tables.records.c, tables.operations.c, tables.tree_heads.c, tables.versions.c, tables.disputes.c
-_E = tables.epochs.c
+_E, _F = tables.epochs.c, tables.facilities.c
+_HELD = text("kind = 'person' AND state = 'held'")
 Anchor = tuple[int, int]
 ESCROW = "escrow"
 FARTHEST_BACK = 7 * 24 * 3_600_000
@@ -50,7 +51,8 @@ class State:
     """``fates``: status by op, of operations that came before. ``anchors``: (root as base64url, at) by (epoch, size).
     ``lost``: sessions that a restore has lost. ``disputes``: record → its open conflict. ``originals``: operations of
     this batch that came before. ``escrowed``: operations in escrow that this batch speaks of. ``files``: digests, among those
-    that it names, of files that have come. ``confirmations``: those that its decisions name."""
+    that it names, of files that have come. ``confirmations``: those that its decisions name. ``heads`` also hold whoever is
+    lodged in a cell that was asked for."""
 
     sessions: dict[str, Session]
     heads: dict[str, Head]
@@ -64,6 +66,7 @@ class State:
     escrowed: dict[str, Operation] = field(default_factory=dict)
     files: frozenset[str] = frozenset()
     confirmations: dict[str, Confirmation] = field(default_factory=dict)
+    facility_type: str = ""
 
 
 def _head(row: Any) -> Head:
@@ -95,6 +98,12 @@ class Reader:
         self._before, self._disputed, self._originals = map(store.prepare, (before, disputed, originals))
         opened = select(_E.opened_at).where(_E.facility == here, _E.epoch == bindparam("e"))
         self._epoch = store.prepare(opened)
+        lodged = select(tables.records).where(
+            _R.facility == here, tables.LODGED, _HELD, store.among(_R.place, "places")
+        )
+        self._lodged = store.prepare(lodged)
+        self._types: dict[str, str] = {}
+        self._type = store.prepare(select(_F.type).where(_F.facility == here))
         self._files = Files(store)
         self._sessions = Sessions(store)
         self._confirmations = Confirmations(store)
@@ -133,7 +142,15 @@ class Reader:
             escrowed,
             self._files.come(connection, facility, {digest for each in said for digest in each["attachments"]}),
             self._read_confirmations(connection, facility, concerned, epoch),
+            self._read_type(connection, facility),
         )
+
+    def _read_type(self, connection: Connection, facility: str) -> str:
+        """Of what type the facility is: it is founded so, and never changes."""
+        if facility not in self._types:
+            row = self._type.first(connection, {"f": facility})
+            self._types[facility] = row.type if row else ""
+        return self._types[facility]
 
     def _read_records(
         self, connection: Connection, facility: str, operations: list[Operation]
@@ -150,7 +167,16 @@ class Reader:
         heads |= self._read_heads(connection, facility, (targets | set(open_.values())) - heads.keys())
         later = [*_needs(right, heads, creating=False), *_needs_of_settlements(right, heads)]
         heads |= self._read_heads(connection, facility, {r for need in later for r in need.records} - heads.keys())
-        return heads, [*needs, *later], open_
+        needs += later
+        cells = {cell for need in needs for cell in need.residents}
+        return self._read_lodged(connection, facility, cells) | heads, needs, open_
+
+    def _read_lodged(self, connection: Connection, facility: str, cells: set[str]) -> dict[str, Head]:
+        """Whoever is lodged in these cells."""
+        if not cells:
+            return {}
+        asked = {"f": facility, "places": self._store.listed(sorted(cells))}
+        return {row.id: _head(row) for row in self._lodged.all(connection, asked)}
 
     def _read_heads(self, connection: Connection, facility: str, records: Iterable[str]) -> dict[str, Head]:
         ids = sorted(records)
