@@ -6,6 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
+from backend.domain.posts import Post
 from backend.kernel.kind import COMMON_MARKS, Kind, Policy, Text
 from backend.records.registry import kinds
 from mobile_api.blueprint import Blueprint
@@ -53,6 +54,7 @@ def describe(kind: Kind) -> dict[str, Any]:
         "schemas": kind.supported(),
         "policy": kind.policy.value,
         "compartment": kind.compartment.value,
+        "writers": sorted(kind.writers - {Post.SYS}),
         "strict": sorted(kind.strict),
         "settlers": sorted(kind.may_settle()) if kind.policy in _DISPUTED else [],
         "text": _text(kind.text),
@@ -63,9 +65,11 @@ def describe(kind: Kind) -> dict[str, Any]:
 
 
 def form_field(name: str, field: fields.Field[Any]) -> dict[str, Any]:
-    """A field of a form: name, type, whether it must be there and may be null, and its bounds."""
+    """A field of a form: name, type, whether it must be there and may be null, its bounds, and what its text ``is``: a
+    reference, a moment, a day, a time."""
     described: dict[str, Any] = {"name": name, "type": _TYPES[type(field)], "required": field.required}
     described["nullable"] = bool(field.allow_none)
+    described |= {key: field.metadata[key] for key in ("is",) if key in field.metadata}
     for rule in field.validators:
         for bound in ("choices", "min", "max", "equal"):
             if getattr(rule, bound, None) is not None:

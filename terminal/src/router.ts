@@ -3,7 +3,11 @@ import { db } from '@/store/db'
 import ClosePage from '@/pages/ClosePage.vue'
 import DevicePage from '@/pages/DevicePage.vue'
 import EnrolPage from '@/pages/EnrolPage.vue'
+import FormPage from '@/pages/FormPage.vue'
+import KindsPage from '@/pages/KindsPage.vue'
 import OutboxPage from '@/pages/OutboxPage.vue'
+import RecordPage from '@/pages/RecordPage.vue'
+import RecordsPage from '@/pages/RecordsPage.vue'
 import RoundPage from '@/pages/RoundPage.vue'
 import RoundsPage from '@/pages/RoundsPage.vue'
 import SecretPage from '@/pages/SecretPage.vue'
@@ -17,7 +21,7 @@ type Need = 'nothing' | 'terminal' | 'session'
 declare module 'vue-router' {
   interface RouteMeta {
     need: Need
-    tab?: 'rounds' | 'outbox' | 'device'
+    tab?: 'rounds' | 'record' | 'outbox' | 'device'
   }
 }
 
@@ -34,6 +38,10 @@ export const router = createRouter({
     { path: '/rounds/:round', component: RoundPage, props: true, meta: { need: 'session' } },
     { path: '/rounds/:round/stops/:place', component: StopPage, props: true, meta: { need: 'session' } },
     { path: '/rounds/:round/close', component: ClosePage, props: true, meta: { need: 'session' } },
+    { path: '/record', component: KindsPage, meta: { need: 'session', tab: 'record' } },
+    { path: '/forms/:kind/:verb/:record?', component: FormPage, props: true, meta: { need: 'session' } },
+    { path: '/records/:kind', component: RecordsPage, props: true, meta: { need: 'session' } },
+    { path: '/records/:kind/:record', component: RecordPage, props: true, meta: { need: 'session' } },
     { path: '/outbox', component: OutboxPage, meta: { need: 'terminal', tab: 'outbox' } },
     { path: '/device', component: DevicePage, meta: { need: 'terminal', tab: 'device' } },
     { path: '/:rest(.*)', redirect: '/' },

@@ -10,6 +10,7 @@ export const LISTED = 100
 
 export interface OutboxLine {
   n: number
+  kind: string
   verb: string
   place: string | null
   what: string
@@ -38,6 +39,7 @@ async function line(stored: StoredOp): Promise<OutboxLine> {
   const place = operation?.fields.place ?? (stored.round ? await areaOf(stored.round) : undefined)
   return {
     n: stored.n,
+    kind: stored.kind,
     verb: stored.verb,
     place: await nameOf(place),
     what: operation?.fields.note ?? '',

@@ -7,7 +7,7 @@ export const en: Messages = {
     starting: 'Connecting', busy: 'Server busy', refused: 'Sync problem', stopped: 'Sync stopped', signIn: 'Sign in again', secret: 'Change password', locked: 'Locked', pending: 'Waiting for approval',
     waiting: '{n} waiting', sent: '{n} sent', refusedCount: '{n} refused', disputed: '{n} disputed',
   },
-  tabs: { rounds: 'Rounds', outbox: 'Outbox', device: 'Device' },
+  tabs: { rounds: 'Rounds', record: 'Record', outbox: 'Outbox', device: 'Device' },
   common: {
     comma: ', ', back: 'Back', cancel: 'Cancel', language: 'Language', noServer: 'The server cannot be reached. Try again where there is a signal.',
     failed: 'Not done: {why}', waitMinutes: 'Try again in {n} min',
@@ -60,6 +60,13 @@ export const en: Messages = {
     missing: 'Missing: {what}', earlier: 'Recorded on this round: {what}', tooMany: '{n} at most',
     need: { tag: 'tag', headcount: 'head count', response: 'response', observation: 'observation', note: 'note' },
   },
+  form: {
+    title: 'Record', none: 'No forms yet. They come by themselves when there is a signal.', new: 'New', standing: 'On this device', begun: 'half filled', needed: 'needed', between: '{min}–{max}', yes: 'Yes', no: 'No', now: 'Now',
+    choose: 'Choose', search: 'Name, number, code', nothing: 'Nothing found', clear: 'Clear', add: 'Add: {what}', remove: 'Remove: {what}', officer: 'officer', save: 'Record', sign: 'Sign and record', kept: 'Recorded: {what}',
+    forget: 'Discard', forgetAsk: 'Discard what was entered?', next: 'Next', count: '{n} records', gone: 'This record or form is not on this device', waits: 'The server has not answered the step before; wait for it.',
+    confirm: 'This needs a second factor on line; do it at a desk.', elsewhere: 'Enter this at a desk.',
+    words: { at: 'at', by: 'by', officer: 'officer', officers: 'officers', posts: 'posts', note: 'note', step: 'step', state: 'state', zh: 'Chinese', en: 'English' },
+  },
   responses: { spoke: 'Spoke', moving: 'Moving', breathing: 'Breathing', none: 'None' },
   observations: {
     asleep: 'Asleep', calm: 'Calm', talking: 'Talking', low_mood: 'Low mood', agitated: 'Agitated', dispute: 'Dispute', unwell: 'Unwell', damage: 'Damage', other: 'Other',
@@ -82,7 +89,7 @@ export const en: Messages = {
     },
   },
   ops: {
-    open: 'Round opened · {place}', close: 'Round closed · {place}', record: 'Visit · {place}',
+    open: 'Round opened · {place}', close: 'Round closed · {place}', record: 'Visit · {place}', step: '{kind} · {verb}',
     unknownPlace: 'unknown place', sealed: 'sealed: only the server can read it',
   },
   status: {

@@ -5,7 +5,7 @@ export const zh = {
     starting: '正在连接', busy: '服务器忙', refused: '同步有问题', stopped: '同步已停止', signIn: '需重新登录', secret: '需改密码', locked: '已锁定', pending: '等待批准',
     waiting: '待发 {n}', sent: '已送达 {n}', refusedCount: '被拒 {n}', disputed: '有争议 {n}',
   },
-  tabs: { rounds: '巡视', outbox: '待发箱', device: '本机' },
+  tabs: { rounds: '巡视', record: '记录', outbox: '待发箱', device: '本机' },
   common: {
     comma: '、', back: '返回', cancel: '取消', language: '语言', noServer: '没有连上服务器，请到有信号处再试',
     failed: '没有成功：{why}', waitMinutes: '请 {n} 分钟后再试',
@@ -58,6 +58,13 @@ export const zh = {
     missing: '还缺：{what}', earlier: '本轮已记录：{what}', tooMany: '最多 {n} 人',
     need: { tag: '标签', headcount: '人数', response: '反应', observation: '所见', note: '说明' },
   },
+  form: {
+    title: '记录', none: '还没有表单。有信号时会自动取来。', new: '新建', standing: '本机已有', begun: '填了一半', needed: '必填', between: '{min}–{max}', yes: '是', no: '否', now: '现在',
+    choose: '选择', search: '姓名、编号、名称', nothing: '没有找到', clear: '清除', add: '添加{what}', remove: '删除{what}', officer: '民警', save: '记录', sign: '签认并记录', kept: '已记录：{what}',
+    forget: '不要了', forgetAsk: '丢弃已填写的内容？', next: '下一步', count: '{n} 条', gone: '本机没有这条记录或表单', waits: '上一步尚未得到服务器答复，请稍候再办下一步。',
+    confirm: '此项须以第二因素联网确认，请在电脑端办理。', elsewhere: '此项请在电脑端填写。',
+    words: { at: '时间', by: '经办', officer: '民警', officers: '民警', posts: '岗位', note: '说明', step: '步骤', state: '状态', zh: '中文', en: '英文' } as Record<string, string>,
+  },
   responses: { spoke: '有应答', moving: '有动作', breathing: '有呼吸', none: '无反应' },
   observations: {
     asleep: '就寝', calm: '平静', talking: '交谈', low_mood: '情绪低落', agitated: '情绪激动', dispute: '争执', unwell: '身体不适', damage: '设施损坏', other: '其他',
@@ -80,7 +87,7 @@ export const zh = {
     },
   },
   ops: {
-    open: '开始巡视 · {place}', close: '结束巡视 · {place}', record: '巡视 · {place}',
+    open: '开始巡视 · {place}', close: '结束巡视 · {place}', record: '巡视 · {place}', step: '{kind} · {verb}',
     unknownPlace: '未知点位', sealed: '内容已封存，仅服务器可读',
   },
   status: {

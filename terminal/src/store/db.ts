@@ -1,4 +1,5 @@
 import { Dexie, type EntityTable, type Table, type Transaction } from 'dexie'
+import type { Kinds } from '@/domain/kinds'
 import type { Bytes } from '@/sync/bytes'
 import type { PublicJwk } from '@/sync/jws'
 import type { HeadKey } from '@/sync/keys'
@@ -160,6 +161,8 @@ interface KeyValues {
   smaller: Head
   headAlarm: HeadAlarm
   link: Link
+  /** The forms of all kinds as the server last told them; `at` by the device's clock in milliseconds. */
+  kinds: { told: Kinds; at: number }
   epoch: number
   /** Whose rows the store holds: another officer must not see them. */
   rowsOf: string

@@ -17,12 +17,12 @@ function openRow<D>({ id, sealed }: SealedRow): Promise<Row<D>> {
 }
 
 /** Rows whose document has the shape of their kind, as the server's schema of the kind says. */
-export async function rowsOfKind<D>(kind: string): Promise<Row<D>[]> {
+export async function rowsOfKind<D = Record<string, unknown>>(kind: string): Promise<Row<D>[]> {
   const sealed = await db.rows.where('kind').equals(kind).toArray()
   return Promise.all(sealed.map(openRow<D>))
 }
 
-export async function newestRows<D>(kind: string, most: number): Promise<Row<D>[]> {
+export async function newestRows<D = Record<string, unknown>>(kind: string, most: number): Promise<Row<D>[]> {
   const range = [[kind, Dexie.minKey], [kind, Dexie.maxKey]] as const
   const sealed = await db.rows.where('[kind+observed_at]').between(...range).reverse().limit(most).toArray()
   return Promise.all(sealed.map(openRow<D>))
@@ -33,7 +33,7 @@ export async function rowsOfRound<D>(round: string): Promise<Row<D>[]> {
   return Promise.all(sealed.map(openRow<D>))
 }
 
-export async function rowOf<D>(id: string): Promise<Row<D> | undefined> {
+export async function rowOf<D = Record<string, unknown>>(id: string): Promise<Row<D> | undefined> {
   const sealed = await db.rows.get(id)
   return sealed && openRow<D>(sealed)
 }

@@ -6,6 +6,7 @@ import { noteTime } from '@/store/unlock'
 import { Bell } from './bell'
 import { askApproval } from './enrol'
 import { Problem } from './http'
+import { refreshKinds } from './kinds'
 import { pullAll } from './pull'
 import { askHeld, pushAll } from './push'
 import { asker, isOver, markEnded, markTemporary } from './session'
@@ -85,6 +86,7 @@ async function turn(): Promise<boolean> {
   const kept = waiting > 0 ? await push(who) : null
   if (!halt) await askHeld(who)
   const pulled = await pullIfUnlocked(who)
+  if (pulled) await refreshKinds()
   await settleHeads(who)
   if (kept) throw kept
   return pulled || waiting > 0

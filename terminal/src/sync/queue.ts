@@ -20,6 +20,10 @@ export interface Capture {
   round: string
   observedAt: string
   fields: object
+  /** What the officer saw in the fields that the verb edits or rests on. */
+  seen?: object
+  /** The version of the kind's form. */
+  schema?: number
   signoff?: SignOff
   /** Drafts that end with this operation; they go in the same transaction. */
   drafts?: string[]
@@ -63,10 +67,11 @@ function describe(capture: Capture, on: Ground): Operation {
     incarnation: on.who.incarnation,
     n: on.chain.n + 1,
     kind: capture.kind,
-    schema: 1,
+    schema: capture.schema ?? 1,
     verb: capture.verb,
     record: capture.record,
     base: capture.base,
+    ...(capture.seen ? { seen: capture.seen } : {}),
     after: capture.after,
     officer: on.session.officer,
     session: on.session.session,
@@ -121,7 +126,8 @@ export function refused(op: Pick<StoredOp, 'status'>): boolean {
 function commit(made: StoredOp, capture: Capture, prior: ChainEnd): Promise<StoredOp | null> {
   return db.transaction('rw', db.kv, db.ops, db.drafts, async () => {
     const same = await db.ops.where('record').equals(made.record).toArray()
-    const done = same.find((op) => op.verb === made.verb && !refused(op))
+    // A step may be taken again once its answer has brought the record further.
+    const done = same.find((op) => op.verb === made.verb && !refused(op) && (op.version === null || op.version > capture.base))
     if (done) {
       await db.drafts.bulkDelete(capture.drafts ?? [])
       return done

@@ -35,6 +35,7 @@ export interface Operation<F = Record<string, unknown>> {
   verb: string
   record: string
   base: number
+  seen?: object
   after: string[]
   officer: string
   session: string
