@@ -99,6 +99,17 @@ def persons(asked: dict[str, Any]) -> dict[str, Any]:
     return _taken("persons", asked)
 
 
+@blueprint.post("/rosters")
+@signed_in(Post.LEAD, once=True)
+@blueprint.arguments(Asked, location="query")
+@blueprint.doc(requestBody=_FILE)
+@blueprint.problems(*_PROBLEMS)
+@blueprint.response(200, Looked)
+def rosters(asked: dict[str, Any]) -> dict[str, Any]:
+    """Look at who serves which post on which pattern, or write it."""
+    return _taken("rosters", asked)
+
+
 def _taken(sort: str, asked: dict[str, Any]) -> dict[str, Any]:
     here, by = services(), session().officer
     if asked["apply"] and asked["digest"] is None:

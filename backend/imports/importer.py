@@ -1,4 +1,4 @@
-"""The three imports. A preview says all that is wrong and writes nothing; the same file is then written whole or not at all."""
+"""The imports. A preview says all that is wrong and writes nothing; the same file is then written whole or not at all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from backend.audit.log import append
 from backend.domain.posts import Post
 from backend.identity import officers as identity
 from backend.identity.officers import Officer
-from backend.imports import known, officers, persons, places
+from backend.imports import known, officers, persons, places, rosters
 from backend.imports.columns import Column, Reader
 from backend.imports.draft import First, Make
 from backend.imports.findings import Findings, of_problem
@@ -38,12 +38,14 @@ class Sort:
     most: int = MOST_ROWS
     persons: bool = False
     officers: bool = False
+    roster: bool = False
 
 
 SORTS = {
     "officers": Sort(Post.ADM, officers.COLUMNS, officers.plan, officers.MOST_OFFICERS, officers=True),
     "places": Sort(Post.ADM, places.COLUMNS, places.plan),
     "persons": Sort(Post.INT, persons.COLUMNS, persons.plan, persons=True),
+    "rosters": Sort(Post.LEAD, rosters.COLUMNS, rosters.plan, roster=True),
 }
 
 
@@ -159,4 +161,4 @@ class Importer:
 
 
 def _known(connection: Connection, facility: str, sort: Sort) -> Known:
-    return known.read(connection, facility, persons=sort.persons, officers=sort.officers)
+    return known.read(connection, facility, persons=sort.persons, officers=sort.officers, roster=sort.roster)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 from sqlalchemy import Connection, select
 
-from backend.kernel.kind import Head
+from backend.identity.officers import Officer, everyone
+from backend.kernel.kind import Compartment, Head
 from backend.storage import tables
 
 _R, _O = tables.records.c, tables.officers.c
@@ -18,11 +19,14 @@ _R, _O = tables.records.c, tables.officers.c
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """``places``: the open ones by id. ``persons``, ``officers``: numbers that are taken, also by who has left."""
+    """``places``: the open ones by id. ``persons``, ``officers``: numbers that are taken, also by who has left. ``staff``: who
+    serves, by number. ``roster``: open patterns and who is on them."""
 
     places: Mapping[str, Head]
     persons: frozenset[str] = frozenset()
     officers: frozenset[str] = frozenset()
+    staff: Mapping[str, Officer] = field(default_factory=dict)
+    roster: Mapping[str, Head] = field(default_factory=dict)
 
     def by_code(self) -> dict[str, list[Head]]:
         """Places by their codes, which nothing keeps from being used twice."""
@@ -32,12 +36,16 @@ class Known:
         return found
 
 
-def read(connection: Connection, facility: str, *, persons: bool = False, officers: bool = False) -> Known:
-    """What is there; numbers only as far as they are asked for."""
+def read(
+    connection: Connection, facility: str, *, persons: bool = False, officers: bool = False, roster: bool = False
+) -> Known:
+    """What is there; numbers and rosters only as far as they are asked for."""
     return Known(
         _places(connection, facility),
         _persons(connection, facility) if persons else frozenset(),
         _officers(connection, facility) if officers else frozenset(),
+        _staff(connection, facility) if roster else {},
+        _roster(connection, facility) if roster else {},
     )
 
 
@@ -63,3 +71,14 @@ def _persons(connection: Connection, facility: str) -> frozenset[str]:
 
 def _officers(connection: Connection, facility: str) -> frozenset[str]:
     return frozenset(connection.execute(select(_O.number).where(_O.facility == facility)).scalars())
+
+
+def _staff(connection: Connection, facility: str) -> dict[str, Officer]:
+    return {each.number: each for each, revoked in everyone(connection, facility) if revoked is None}
+
+
+def _roster(connection: Connection, facility: str) -> dict[str, Head]:
+    partition = f"facility/{facility}/{Compartment.ROSTER}"
+    kinds = ("shift.pattern", "shift.roster")
+    here = (_R.facility == facility, _R.partition == partition, _R.kind.in_(kinds), _R.state == "open")
+    return {row.id: _head(row) for row in connection.execute(select(tables.records).where(*here).order_by(_R.seq))}

@@ -52,7 +52,7 @@ def _tell(found: Preview) -> None:
 @with_appcontext
 @plainly
 def group(sort: str, file: Path, facility: str, by: str, charset: str | None, apply: bool) -> None:
-    """Look at the officers, places or persons in FILE (.xlsx, .csv, .json), or write them (docs/imports.md)."""
+    """Look at the officers, places, persons or rosters in FILE (.xlsx, .csv, .json), or write them (docs/imports.md)."""
     officer = _by(sort, facility, by)
     given = File(file.read_bytes(), type_of(file), charset)
     found = services().importer.preview(sort, facility, given)

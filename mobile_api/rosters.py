@@ -1,0 +1,95 @@
+"""Who is on duty (docs/shifts.md)."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from marshmallow import Schema, fields, validate
+
+from backend.domain.posts import READERS
+from mobile_api.blueprint import Blueprint
+from mobile_api.guard import session, signed_in
+from mobile_api.services import services
+from mobile_api.view_forms import nested, several, text, time
+
+blueprint = Blueprint("rosters", __name__, url_prefix="/v1/roster", description="Who is on duty")
+
+
+_FIRST, _LAST = date(2000, 1, 1), date(2099, 12, 31)
+
+
+def _day(**options: Any) -> fields.Date:
+    return fields.Date(**{"required": True, **options}, validate=validate.Range(_FIRST, _LAST))
+
+
+class Days(Schema):
+    """From which day to which, in Beijing, both included; at most 62."""
+
+    first = _day(data_key="from")
+    last = _day(data_key="to")
+
+
+class RosterDay(Schema):
+    """A day. ``known`` false: its year has not been announced, and only its weekday speaks."""
+
+    day = text()
+    sort = text()
+    known = fields.Boolean(required=True)
+
+
+class RosterShift(Schema):
+    """From one change of shift to the next."""
+
+    name = text()
+    since = time()
+    until = time()
+
+
+class RosterStint(RosterShift):
+    """An officer at a post. ``places``: what he answers for, none: all; ``instead``: for whom he serves."""
+
+    name = text(allow_none=True)
+    officer = text()
+    number = text(allow_none=True)
+    post = text()
+    places = fields.List(fields.String(), required=True)
+    shift = text()
+    acting = fields.Boolean(required=True)
+    instead = text(allow_none=True)
+
+
+class RosterTold(Schema):
+    """``known`` false: nobody is on a roster, so that all officers serve all their posts."""
+
+    known = fields.Boolean(required=True)
+    days = several(RosterDay)
+    shifts = several(RosterShift)
+    stints = several(RosterStint)
+
+
+class OnDuty(Schema):
+    """Who is on duty at a moment."""
+
+    at = time()
+    known = fields.Boolean(required=True)
+    shift = nested(RosterShift)
+    on_duty = several(RosterStint)
+
+
+@blueprint.get("")
+@signed_in(*READERS)
+@blueprint.arguments(Days, location="query")
+@blueprint.response(200, RosterTold)
+def of_days(asked: dict[str, Any]) -> dict[str, Any]:
+    """Who serves when in some days."""
+    return services().rota.page(session().officer.facility, asked["first"], asked["last"])
+
+
+@blueprint.get("/now")
+@signed_in(*READERS)
+@blueprint.response(200, OnDuty)
+def present() -> dict[str, Any]:
+    """Who is on duty now."""
+    here = services()
+    return here.rota.present(session().officer.facility, here.clock.now())
