@@ -2,10 +2,22 @@
 
 from flask import Flask
 
-from mobile_api.commands import alarms, audit, backup, epochs, facility, imports, keys, officers, openapi, terminals
+from mobile_api.commands import (
+    alarms,
+    audit,
+    backup,
+    epochs,
+    facility,
+    imports,
+    keys,
+    officers,
+    openapi,
+    rules,
+    terminals,
+)
 
 
 def register_commands(app: Flask) -> None:
     """Puts the groups under ``flask``."""
-    for module in (alarms, audit, backup, epochs, facility, imports, keys, officers, openapi, terminals):
+    for module in (alarms, audit, backup, epochs, facility, imports, keys, officers, openapi, rules, terminals):
         app.cli.add_command(module.group)

@@ -67,13 +67,14 @@ class OnEvent:
 @dataclass(frozen=True, slots=True)
 class Lasting:
     """A state that lasts from one of ``begins`` to one of ``ends``: a duty once it has lasted ``after``; with ``every``,
-    again and again so long after the last time that it was done."""
+    again and again so long after the last time that it was done; with ``lasts``, it ends of itself so long after it began."""
 
     begins: tuple[Match, ...]
     ends: tuple[Match, ...]
     each: Each
     after: int
     every: int | None
+    lasts: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +92,8 @@ class Before:
 @dataclass(frozen=True, slots=True)
 class Counted:
     """How often, or how much of the fact ``sum`` in all, is to happen in each period: fewer than ``least`` by ``by`` after
-    its start make a duty, due at the end of the period. ``while_``: events between whose first and second list the subject
-    counts at all (a person who is held)."""
+    its start make a duty, due at the end of the period. A subject counts at all from one of ``begins`` to one of ``ends`` (a
+    person who is held); without ``begins`` every cell with somebody in it does, every ward of such cells, the facility."""
 
     on: tuple[Match, ...]
     begins: tuple[Match, ...]
@@ -139,7 +140,22 @@ class Waiting:
     missing: Text
 
 
-Trigger = OnEvent | Lasting | Before | Counted | Scheduled | Windows | Gated | Waiting
+@dataclass(frozen=True, slots=True)
+class Gives:
+    """It asks nothing by itself, but states how long there is for what the rule ``to`` asks: a local number for an article
+    that has none. ``backend.domain.rules.composing`` lays it over that rule; where both have one the shorter holds."""
+
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The server itself keeps it, always and everywhere: there is nothing to ask of anybody. ``how`` says by what."""
+
+    how: Text
+
+
+Trigger = OnEvent | Lasting | Before | Counted | Scheduled | Windows | Gated | Waiting | Gives | Kept
 
 
 class End(StrEnum):
@@ -170,10 +186,12 @@ class Tightening:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A row of a pack. ``id`` is that of the table; ``scope``: types of facilities. ``within``: how long there is from the
+    """A row of a pack. ``id`` is that of the table, with a part behind a dot where one line of it is read as several rules
+    (``T11.grade1``); ``scope``: types of facilities. ``within``: how long there is from the
     trigger, or ``until`` the end of a period, whichever comes first; ``warn``: after so long its posts are reminded.
     ``done``: events on the same subject that fulfil it, None: only its own completion. ``loud``: it rings; the rest is shown.
     ``repeats``: asked again so long after it was due, until it is done. ``reading``: how the line of the table was read.
+    ``local``: which of its values are ours, where its source names none.
     """
 
     id: str
@@ -193,6 +211,12 @@ class Rule:
     chain: tuple[Rung, ...]
     tighter: tuple[Tightening, ...]
     reading: Text
+    local: frozenset[str] = frozenset()
+
+    @property
+    def row(self) -> str:
+        """The line of the table that it was read from."""
+        return self.id.partition(".")[0]
 
 
 @dataclass(frozen=True, slots=True)

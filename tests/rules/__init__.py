@@ -1,0 +1,1 @@
+"""The packs of duty rules, line by line."""
