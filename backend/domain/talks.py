@@ -1,8 +1,7 @@
 """Why a talk (谈话教育) is held, and what an officer may say of it.
 
 The guidance of 2018 names three occasions (新入所, 律师家属会见, 诉讼阶段变化); the others are those of the duty rules A09, A11
-and T01–T11. No source was found for the list behind 八必谈. As a local default, not law, its eight are: admission,
-lawyer_visit, family_visit, stage_change, family_event, low_mood, illness, punishment.
+and T01–T11.
 """
 
 from __future__ import annotations
@@ -32,6 +31,11 @@ OCCASIONS: Mapping[str, Text] = {
     "request": Text("本人要求", "the person asked for it"),
     "other": Text("其他", "other"),
 }
+
+EIGHT = frozenset(
+    {"admission", "lawyer_visit", "family_visit", "stage_change", "family_event", "low_mood", "illness", "punishment"}
+)
+"""The occasions of 八必谈. No source was found for the list behind the word: these are a local default, not law."""
 
 SORTS: Mapping[str, Text] = {
     "education": Text("谈话教育", "education"),

@@ -35,6 +35,7 @@ def talk(h: Hand, *, minutes: float = 12, ended_ago: float = 0, **other: Any) ->
         "topics": ["rules"],
         "summary": "告知监规",
         "follow_up": None,
+        "follow_up_on": None,
     } | other
     h.write("talk", "record", uuid7(), fields, signoff=BY_SESSION)
     (outcome,) = h.told(h.n, h.n)

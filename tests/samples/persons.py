@@ -9,7 +9,7 @@ from tests.support.world import PERSONS, PLACES
 
 
 def _person(stage: Stage) -> dict[str, Any]:
-    return {"number": "2026-0099", "name": "测试·艾合买提", "sex": "f", "cell": stage.id("C1"), "state": "held"}
+    return {"number": "2026-0099", "name": "测试·艾合买提", "sex": "m", "cell": stage.id("C1"), "state": "held"}
 
 
 def whole(stage: Stage) -> dict[str, Any]:
@@ -24,12 +24,18 @@ def whole(stage: Stage) -> dict[str, Any]:
         "risk": "grade2",
         "stage": "arrested",
         "organ": "某分局",
+        "case": "刑〔2026〕118 号",
+        "override": None,
         "remarks": None,
     }
 
 
 def _move(stage: Stage) -> dict[str, Any]:
     return {"cell": stage.id("C2"), "risk": "grade1", "remarks": "调换监室"}
+
+
+def _alone(stage: Stage) -> dict[str, Any]:
+    return _move(stage) | {"override": {"reason": "火警", "second": stage.officer()}}
 
 
 def _release(stage: Stage) -> dict[str, Any]:
@@ -89,6 +95,11 @@ PERSON = Sample(
         Wrong("moved nowhere", "change", but(_move, cell=None), "field.invalid", "fields.cell"),
         Wrong("a state that there is not", "change", but(_move, state="away"), "field.invalid", "fields.state"),
         _into("moved into a ward", "change", "W"),
+        Wrong("an emergency without a second officer", "change", but(_move, override={"reason": "火警"}), "field.missing",
+              "fields.override.second"),
+        Wrong("an emergency that he alone agreed to", "change", _alone, "field.invalid", "fields.override.second"),
+        Wrong("a case without a number", "create", but(whole, case=""), "field.invalid", "fields.case"),
+        Wrong("a woman among men", "create", but(_person, sex="f"), "rule.forbids", "fields.cell"),
         Wrong("released without a document", "release", but(_release, "document"), "field.missing", "fields.document"),
         Wrong("released for no reason", "release", but(_release, ground=None), "field.invalid", "fields.ground"),
         Wrong("released on a day that there is not", "release", but(_release, released_at="2026-02-30T00:00:00.000Z"),

@@ -23,7 +23,8 @@ def _talk(stage: Stage) -> dict[str, Any]:
         "mood": "calm",
         "topics": ["case", "family"],
         "summary": "询问会见后情况，情绪平稳 𠮷",
-        "follow_up": None,
+        "follow_up": "一周后回访",
+        "follow_up_on": rfc3339(now + timedelta(days=7)),
     }
 
 
@@ -69,6 +70,10 @@ TALK = Sample(
         _wrong("nothing said", "field.invalid", "fields.summary", but(_talk, summary="")),
         _wrong("officers by name", "field.invalid", "fields.participants.0", but(_talk, participants=["王"])),
         _wrong("no word on what follows", "field.missing", "fields.follow_up", but(_talk, "follow_up")),
+        _wrong("a day that is over", "field.invalid", "fields.follow_up_on",
+               lambda stage: _talk(stage) | {"follow_up_on": _talk(stage)["started_at"]}),
+        _wrong("a day to come that there is not", "field.invalid", "fields.follow_up_on",
+               but(_talk, follow_up_on="2027-02-30T10:00:00.000Z")),
         _wrong("all normal", "field.unknown", "fields.normal", but(_talk, normal=True)),
     ),
 )  # fmt: skip

@@ -3,15 +3,15 @@ case compartment, which patrols and auxiliaries are not given. Visits of a lawye
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from marshmallow import Schema
 
 from backend.domain.posts import Post
-from backend.domain.talks import ABNORMAL, MOODS, OCCASIONS, SHORTEST, SORTS, TOPICS
+from backend.domain.talks import ABNORMAL, EIGHT, MOODS, OCCASIONS, SHORTEST, SORTS, TOPICS
 from backend.kernel.clock import from_text
+from backend.kernel.events import Event, Version
 from backend.kernel.kind import (
     REMOVED,
     Compartment,
@@ -25,7 +25,7 @@ from backend.kernel.kind import (
     Ruling,
     Text,
     Verb,
-    lateness,
+    late_since,
 )  # fmt: skip
 from backend.kernel.problems import Problem
 from backend.records.forms import choice, is_moment, listed, moment, named, reference, word
@@ -33,7 +33,8 @@ from backend.records.forms import choice, is_moment, listed, moment, named, refe
 
 class TalkFields(Schema):
     """A talk. Its times are the device's. ``place`` null: it was not held in the facility. ``participants`` are the other
-    officers; ``interpreter`` who interpreted; ``follow_up`` what is to be done next: null where there is none."""
+    officers; ``interpreter`` who interpreted; ``follow_up`` what is to be done next, ``follow_up_on`` by when he is to be
+    talked to again: null where there is none."""
 
     person = reference()
     place = reference(allow_none=True)
@@ -47,6 +48,7 @@ class TalkFields(Schema):
     topics = listed(choice(tuple(TOPICS)), len(TOPICS), 1)
     summary = word(4000)
     follow_up = word(500, allow_none=True)
+    follow_up_on = moment(allow_none=True)
 
 
 def _needs(fields: Mapping[str, Any], _head: Head | None) -> Needs:
@@ -62,6 +64,9 @@ def _record(deed: Deed, _head: Head | None, known: Known) -> Ruling | Problem:
     started, ended = from_text(said["started_at"]), from_text(said["ended_at"])
     if ended < started:
         return Problem("field.invalid", "fields.ended_at")
+    again = said["follow_up_on"]
+    if again is not None and (not is_moment(again) or from_text(again) <= ended):
+        return Problem("field.invalid", "fields.follow_up_on")
     person = known.record(said["person"])
     if person is None or person.kind != "person":
         return Problem("reference.unknown", "fields.person")
@@ -73,7 +78,7 @@ def _record(deed: Deed, _head: Head | None, known: Known) -> Ruling | Problem:
 
 
 def _of_times(deed: Deed, started: int, ended: int) -> tuple[Mark, ...]:
-    marks = lateness(replace(deed, observed_at=min(deed.observed_at, ended)))
+    marks = late_since(deed, ended)
     if ended - started < SHORTEST:
         marks += (Mark("talk.short", "T02"),)
     return marks + ((Mark("talk.unended"),) if ended > deed.recorded_at else ())
@@ -90,8 +95,24 @@ def _of_person(person: Head, place: Head | None) -> tuple[Mark, ...]:
 
 
 def _of_words(said: Mapping[str, Any]) -> tuple[Mark, ...]:
-    grave = "self_harm" in said["topics"] or said["mood"] in ABNORMAL
-    return (Mark("mood.abnormal", "T08"),) if grave else ()
+    return (Mark("mood.abnormal", "T08"),) if _is_grave(said) else ()
+
+
+def _is_grave(said: Mapping[str, Any]) -> bool:
+    return "self_harm" in said["topics"] or said["mood"] in ABNORMAL
+
+
+def _events(_before: Version | None, after: Version) -> Iterator[Event]:
+    said = after.doc
+    started, ended = from_text(said["started_at"]), from_text(said["ended_at"])
+    at, whom, where = min(ended, after.observed_at), said["person"], said["place"]
+    facts = {name: said[name] for name in ("occasion", "sort", "mood")}
+    eight = said["occasion"] in EIGHT
+    yield Event("talk.recorded", at, whom, where, facts | {"minutes": (ended - started) // 60_000, "eight": eight})
+    if _is_grave(said):
+        yield Event("mood.abnormal", at, whom, where)
+    if said["follow_up_on"] is not None:
+        yield Event("talk.follow_up", at, whom, where, {"on": said["follow_up_on"]})
 
 
 TALK = Kind(
@@ -121,6 +142,7 @@ TALK = Kind(
         **named("topics", TOPICS),
         "summary": Text("谈话记录", "what was said"),
         "follow_up": Text("后续措施", "follow-up"),
+        "follow_up_on": Text("回访期限", "to be talked to again by"),
     },
     marks={
         "talk.short": Text("谈话不足三分钟", "shorter than three minutes"),
@@ -130,4 +152,10 @@ TALK = Kind(
         "place.closed": Text("该场所已撤销", "the place has been closed"),
         "mood.abnormal": Text("情绪异常或有轻生言语", "abnormal mood, or words of self-harm"),
     },
+    raises={
+        "talk.recorded": Text("谈话已记录", "a talk was recorded"),
+        "mood.abnormal": Text("谈话中情绪异常或有轻生言语", "abnormal mood or words of self-harm in a talk"),
+        "talk.follow_up": Text("谈话约定回访", "a talk named a day for another"),
+    },
+    events=_events,
 )

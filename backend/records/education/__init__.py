@@ -1,0 +1,5 @@
+"""Education (教育课堂): who was there."""
+
+from backend.records.education.kind import EDUCATION
+
+KINDS = (EDUCATION,)
