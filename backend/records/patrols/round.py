@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from marshmallow import Schema
 
 from backend.domain.posts import Post
 from backend.kernel.clock import to_text
+from backend.kernel.events import Event, Version
 from backend.kernel.kind import (
     REMOVED,
     Compartment,
@@ -73,6 +74,16 @@ def _close(deed: Deed, head: Head | None, _known: Known) -> Ruling | Problem:
     return Ruling(doc, head.partition, "closed", head.place, lateness(deed))
 
 
+def _events(before: Version | None, after: Version) -> Iterator[Event]:
+    ward = after.doc.get("area")
+    if before is None and ward:
+        yield Event(
+            "patrol.opened", after.observed_at, place=ward, facts={"officers": 1 + len(after.doc["companions"])}
+        )
+    elif before is not None and before.state == "open" and after.state == "closed":
+        yield Event("patrol.closed", after.observed_at, place=ward, facts={"result": after.doc["result"]})
+
+
 ROUND = Kind(
     name="patrol.round",
     version=1,
@@ -99,4 +110,9 @@ ROUND = Kind(
     marks={
         "auxiliary.alone": Text("仅辅警巡视，须民警补签", "by an auxiliary alone; a police officer must co-sign"),
     },
+    raises={
+        "patrol.opened": Text("开始巡视", "a round was begun"),
+        "patrol.closed": Text("结束巡视", "a round was ended"),
+    },
+    events=_events,
 )

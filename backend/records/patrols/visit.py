@@ -3,12 +3,13 @@ of those in it, and what was seen. Nothing has a default and there is no bulk "a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from marshmallow import Schema, fields
 
 from backend.domain.posts import Post
+from backend.kernel.events import Event, Version
 from backend.kernel.kind import (
     REMOVED,
     Compartment,
@@ -114,6 +115,15 @@ def _of_cell(cell: Mapping[str, Any] | None, place: Head, known: Known) -> tuple
     return tuple(marks)
 
 
+def _events(_before: Version | None, after: Version) -> Iterator[Event]:
+    """``cell``: it was looked into. Nothing else raises this event, so nothing else counts as a patrol."""
+    said = after.doc
+    if said:
+        cell = said["cell"]
+        facts = {"cell": cell is not None, "headcount": cell and cell["headcount"]}
+        yield Event("patrol.visited", after.observed_at, place=said["place"], facts=facts)
+
+
 VISIT = Kind(
     name="patrol.visit",
     version=1,
@@ -166,4 +176,6 @@ VISIT = Kind(
         ),
         "response.none": Text("监室内无任何反应", "no response from the cell"),
     },
+    raises={"patrol.visited": Text("巡视一处", "a stop on a round")},
+    events=_events,
 )
