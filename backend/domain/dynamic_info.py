@@ -40,20 +40,70 @@ CATEGORIES: Mapping[str, Text] = {
     "refused_food": Text("拒食", "refused food"),
     "refused_medicine": Text("拒药", "refused medicine"),
     "infection": Text("传染病", "infection"),
+    "outbreak": Text("聚集性疫情", "outbreak"),
+    "critical": Text("病危", "critically ill"),
+    "head_injury": Text("头部外伤", "head injury"),
+    "intoxication": Text("醉酒或药物中毒", "intoxicated"),
+    "withdrawal": Text("戒断反应", "withdrawal"),
+    "pregnancy": Text("怀孕或哺乳", "pregnant or nursing"),
+    "psychosis": Text("精神异常", "signs of psychosis"),
+    "death": Text("死亡", "death"),
+    "force_used": Text("使用武力或警械", "force used"),
+    "weapon_used": Text("使用武器", "weapon used"),
+    "family_event": Text("亲属死亡或患病", "a relative has died or is ill"),
+    "punishment": Text("受到处分", "punished"),
+    "leave_request": Text("申请请假出所", "asks for leave"),
+    "leave_return": Text("请假出所返回", "back from leave"),
+    "before_release": Text("临近出所", "soon to be released"),
+    "judgment": Text("裁判文书送达", "judgment served"),
+    "heavy_sentence": Text("死刑或重刑判决送达", "death or long sentence served"),
+    "execution_notice": Text("执行通知书送达", "notice of execution served"),
+    "term_change": Text("期限变更送达", "change of term served"),
+    "term_unproven": Text("羁押期限届满无文书", "term expired without a document"),
+    "wrong_detention": Text("疑似错误拘留", "wrong detention suspected"),
+    "measure_change": Text("申请变更强制措施", "asks for a change of measure"),
+    "lawyer_request": Text("要求会见律师", "asks to meet a lawyer"),
+    "duty_lawyer": Text("要求值班律师", "asks for the duty lawyer"),
+    "legal_aid": Text("申请法律援助", "asks for legal aid"),
+    "foreigner": Text("外国籍人员", "foreigner"),
+    "consular": Text("要求领事会见", "asks for the consul"),
     "other": Text("其他", "other"),
 }
 
-_DESK = ("admission", "interrogation", "lawyer_visit", "family_visit", "stage_change", "release", "property", "mood")
+SEVERITIES: Mapping[str, Text] = {
+    "ordinary": Text("一般", "ordinary"),
+    "important": Text("重要", "important"),
+    "urgent": Text("紧急", "urgent"),
+}
+"""From the least to the most."""
+
+_RANKS = {severity: rank for rank, severity in enumerate(SEVERITIES)}
+
+
+def more_severe(one: str, other: str) -> bool:
+    """Whether one severity is above another."""
+    return _RANKS[one] > _RANKS[other]
+
+
+_DESK = (
+    "admission", "interrogation", "lawyer_visit", "family_visit", "stage_change", "release", "property", "mood",
+    "judgment", "heavy_sentence", "execution_notice", "term_change", "term_unproven", "wrong_detention",
+    "measure_change", "lawyer_request", "duty_lawyer", "legal_aid", "foreigner", "consular", "leave_request",
+    "leave_return",
+)  # fmt: skip
 _PATROL = (
     "conduct", "dispute", "self_harm", "escape", "climbing", "alone", "danger_area", "cell_watch", "headcount",
-    "contraband", "damage", "illness", "injury",
+    "contraband", "damage", "illness", "injury", "head_injury", "intoxication", "death", "force_used", "weapon_used",
 )  # fmt: skip
 _CELL = (
     "conduct", "dispute", "self_harm", "escape", "cell_watch", "contraband", "mood", "relations", "request",
-    "counselling", "illness", "injury", "refused_food", "stage_change",
+    "counselling", "illness", "injury", "refused_food", "stage_change", "family_event", "punishment", "leave_request",
+    "leave_return", "before_release", "force_used", "weapon_used", "lawyer_request", "duty_lawyer", "legal_aid",
+    "consular", "psychosis", "death",
 )  # fmt: skip
 _MEDICAL = (
     "illness", "injury", "refused_food", "refused_medicine", "infection", "counselling", "self_harm", "mood",
+    "outbreak", "critical", "head_injury", "intoxication", "withdrawal", "pregnancy", "psychosis", "death",
 )  # fmt: skip
 
 OF_POST: Mapping[str, frozenset[str]] = {
