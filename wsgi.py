@@ -14,13 +14,24 @@ from flask.json.provider import DefaultJSONProvider
 
 from backend.audit.highwater import HighWater
 from backend.audit.log import HeadSealer, signed_at
+from backend.duty.clockwork import Clockwork, Sources
+from backend.duty.companions import companions
+from backend.duty.deliveries import Courier
+from backend.duty.packs import Packs
 from backend.facts.alerts import Alerts
+from backend.facts.board import Board
+from backend.facts.duties import Duties
+from backend.facts.handovers import Handovers
+from backend.facts.nearest import Nearest
+from backend.facts.rosters import Rosters
+from backend.facts.rota import Rota
 from backend.files.receiving import Receiver
 from backend.files.shelf import Shelf
 from backend.files.tending import Tending
 from backend.files.uploads import Uploads
 from backend.identity import facilities, rates, replays
 from backend.identity.confirmations import Confirmer
+from backend.identity.contacts import Contacts
 from backend.identity.keyring import Keyring
 from backend.identity.proofs import Nonces
 from backend.identity.rates import Throttle
@@ -42,11 +53,13 @@ from mobile_api import (
     alerts,
     approvals,
     audit,
+    board,
     confirmations,
     evidence,
     factors,
     files,
     guard,
+    handovers,
     health,
     imports,
     install,
@@ -56,6 +69,7 @@ from mobile_api import (
     push,
     repair,
     reports,
+    rules,
     secret,
     sessions,
     snapshots,
@@ -64,8 +78,10 @@ from mobile_api import (
     terminals,
     views,
 )
+from mobile_api import duties as duties_api
 from mobile_api import facilities as facilities_api
 from mobile_api import kinds as kinds_api
+from mobile_api import rosters as rosters_api
 from mobile_api.commands import register_commands
 from mobile_api.front import Front
 from mobile_api.intake import Intake
@@ -134,6 +150,11 @@ BLUEPRINTS = (
     views,
     evidence,
     alerts,
+    rosters_api,
+    board,
+    duties_api,
+    handovers,
+    rules,
 )
 
 
@@ -154,12 +175,16 @@ def make_services(settings: Settings, clock: Clock) -> Services:
     door = Door(store, clock, HeadSealer(keyring.heads), highwater)
     acceptance = Acceptance(kinds())
     sights = Sights(store)
+    rosters = Rosters(store)
+    duties = Duties(store)
     shelf = Shelf(settings.data / "files")
     uploads = Uploads(door, shelf)
     herald = Herald()
     hub = _make_hub(settings, store, clock, herald)
     commits = Commits(door, acceptance, herald)
     desk = Desk(door, commits, acceptance)
+    packs, contacts = Packs(store), Contacts(hub.listening)
+    sources = Sources(packs, rosters, contacts, keyring.nonce, companions())
     return Services(
         settings=settings,
         clock=clock,
@@ -184,7 +209,16 @@ def make_services(settings: Settings, clock: Clock) -> Services:
         sightings=Sightings(door),
         audience=Audience(store, sights),
         alerts=Alerts(store),
+        board=Board(store, duties, rosters),
+        handovers=Handovers(store, duties, rosters),
+        packs=packs,
+        rosters=rosters,
+        rota=Rota(store, rosters),
+        nearest=Nearest(store, rosters),
         desk=desk,
+        contacts=contacts,
+        clockwork=Clockwork(door, sources, desk.serve),
+        courier=Courier(store, duties, rosters, desk.serve),
         importer=Importer(door, desk.make),
         intake=Intake(settings.readers),
         uploads=uploads,
@@ -240,18 +274,26 @@ def serve() -> Flask:
         services.herald.listen(relay.hear)
         relay.start()
     when_stopping(partial(_stop, services))
-    chores = (
+    chores: tuple[Chore, ...] = (
         Chore("custody", CUSTODY_SECONDS, services.commits.end_custody),
         Chore("removals", REMOVALS_SECONDS, partial(prune, services.door)),
         Chore("files", FILES_SECONDS, services.tending.tend),
         Chore("volatile", VOLATILE_SECONDS, partial(_forget, services)),
     )
+    if services.settings.tick_seconds:
+        chores += (Chore("duties", services.settings.tick_seconds, partial(_tick, services)),)
     scheduler = schedule.start(services.store, services.settings, services.sightings, chores)
     at_the_end(partial(scheduler.shutdown, wait=False), priority=1)
     at_the_end(partial(_write_down, services))
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER)
     return app
+
+
+def _tick(services: Services, facility: str) -> None:
+    """What is due, and what has not been received."""
+    services.clockwork.tick(facility)
+    services.courier.tend(facility, services.clock.now())
 
 
 def _forget(services: Services, _facility: str) -> None:

@@ -58,6 +58,8 @@ class Settings:
     """Whose administrators found other facilities; None: only the console does."""
     certificate: Path | None = None
     """The certificate chain that the HTTP server shows, so that its end and its authority can be told."""
+    tick_seconds: int = 15
+    """How often it is looked what duties are due; 0: never, where another process does it."""
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -95,6 +97,7 @@ class Settings:
             _whole(environ, "UNLOCK_IDLE_MINUTES", 5, 1, 60),
             _facility(environ),
             Path(chain) if (chain := environ.get("ROUNDSMAN_CERTIFICATE")) else None,
+            _whole(environ, "TICK_SECONDS", 15, 0, 3600),
         )
 
 

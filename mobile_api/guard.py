@@ -158,7 +158,9 @@ def _found(
     if token is None:
         raise Problem("session.missing")
     now = here.clock.now()
-    return here.sessions.present(here.tokens.read(token, now), proof.key, now), proof
+    found = here.sessions.present(here.tokens.read(token, now), proof.key, now)
+    here.contacts.note(found.officer.facility, found.officer.officer, now)
+    return found, proof
 
 
 def session() -> Session:

@@ -8,11 +8,20 @@ from typing import cast
 from flask import current_app
 
 from backend.audit.highwater import HighWater
+from backend.duty.clockwork import Clockwork
+from backend.duty.deliveries import Courier
+from backend.duty.packs import Packs
 from backend.facts.alerts import Alerts
+from backend.facts.board import Board
+from backend.facts.handovers import Handovers
+from backend.facts.nearest import Nearest
+from backend.facts.rosters import Rosters
+from backend.facts.rota import Rota
 from backend.files.receiving import Receiver
 from backend.files.tending import Tending
 from backend.files.uploads import Uploads
 from backend.identity.confirmations import Confirmer
+from backend.identity.contacts import Contacts
 from backend.identity.keyring import Keyring
 from backend.identity.proofs import Nonces
 from backend.identity.rates import Throttle
@@ -68,7 +77,16 @@ class Services:
     sightings: Sightings
     audience: Audience
     alerts: Alerts
+    board: Board
+    handovers: Handovers
+    packs: Packs
+    rosters: Rosters
+    rota: Rota
+    nearest: Nearest
     desk: Desk
+    contacts: Contacts
+    clockwork: Clockwork
+    courier: Courier
     importer: Importer
     intake: Intake
     uploads: Uploads

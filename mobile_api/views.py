@@ -13,6 +13,7 @@ from backend.audit.views import epochs as breaks
 from backend.audit.views import kept, operations, readings, sightings
 from backend.audit.views import terminals as lives
 from backend.domain.posts import Post
+from backend.identity.exclusions import left_out
 from backend.kernel.problems import Problem
 from mobile_api import view_forms as forms
 from mobile_api import view_lists as lists
@@ -51,12 +52,15 @@ def _shown(view: str, answer: T, subjects: Sequence[str], partitions: Iterable[s
 
 
 def _sight() -> Sight:
-    return Sight(session().officer.posts)
+    officer = session().officer
+    return Sight(officer.posts, officer.officer, _read(left_out, officer.officer))
 
 
 def _of_kinds(page: dict[str, Any]) -> dict[str, Any]:
-    """A page of operations without those of kinds that the caller is given no rows of."""
-    return page | {"operations": [each for each in page["operations"] if _sight().kind(each["kind"])]}
+    """A page of operations without those that the caller is given no rows of."""
+    sight = _sight()
+    shown = (each for each in page["operations"] if sight.kind(each["kind"]) and sight.record(each["record"]))
+    return page | {"operations": [each for each in shown if sight.bytes_of(each["raw"])]}
 
 
 def _numbers(entries: Iterable[dict[str, Any]]) -> list[str]:
@@ -133,8 +137,8 @@ def operation_path(op: UUID) -> dict[str, Any]:
 def _path(found: operations.Path | None) -> dict[str, Any]:
     path = _found(found)
     seen = None if path.made is None else _read(_seen, *path.made)
-    captured = path.told["capture"] or {}
-    if not (all(map(_sight().partition, path.partitions)) and _sight().kind(captured.get("kind"))):
+    sight = _sight()
+    if not (all(map(sight.partition, path.partitions)) and sight.bytes_of(path.told["bytes"]["raw"])):
         raise Problem("route.unknown")
     word = _read(kept.spoken, [path.told["op"]]) if path.told["op"] else {}
     more = {"word": word.get(path.told["op"]), "seen_by": seen}
@@ -190,7 +194,8 @@ def list_conflicts(asked: dict[str, Any]) -> dict[str, Any]:
         found = _read(disputes.unsettled, now, state, *page)
     else:
         found = _read(disputes.every, now, state, *page)
-    shown = found["conflicts"] = [each for each in found["conflicts"] if _sight().partition(each["partition"])]
+    sight = _sight()
+    shown = found["conflicts"] = [each for each in found["conflicts"] if sight.partition(each["partition"])]
     return _shown("conflicts", found, [each["conflict"] for each in shown], [each["partition"] for each in shown])
 
 
@@ -221,7 +226,8 @@ def list_quarantine(asked: dict[str, Any]) -> dict[str, Any]:
 def list_forks(asked: dict[str, Any]) -> dict[str, Any]:
     """Bytes that came on a number or link that others had taken, by terminal and number."""
     found = _read(kept.forks, asked.get("after"), asked["limit"])
-    found["forks"] = [each for each in found["forks"] if _sight().bytes_of(each["raw"])]
+    sight = _sight()
+    found["forks"] = [each for each in found["forks"] if sight.bytes_of(each["raw"])]
     flat = [each | {"terminal": each["terminal"]["id"]} for each in found["forks"]]
     return _shown("forks", found, _numbers(flat))
 

@@ -87,7 +87,7 @@ def talk(work: Work) -> Item | None:
         "person": row.said["id"], "place": row.said["doc"]["cell"], "sort": "education", "occasion": "monthly",
         "started_at": to_text(ended - work.chance.randint(1, 25) * MINUTE), "ended_at": to_text(ended), "participants": [],
         "interpreter": None, "mood": "calm", "topics": ["rules"], "summary": f"谈话 {work.light.chain.last}",
-        "follow_up": None,
+        "follow_up": None, "follow_up_on": None,
     }  # fmt: skip
     record = uuid7(work.chance, ended)
     return work.do("talk", "record", record, fields, signoff=BY_SESSION)

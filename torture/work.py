@@ -194,7 +194,7 @@ class Work:
         fields = {
             "number": number,
             "name": f"新人{number}",
-            "sex": "f",
+            "sex": "m",
             "cell": self.chance.choice(cells),
             "state": "held",
         }

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+
+from backend.kernel.kind import Text
 
 
 class Post(StrEnum):
@@ -35,6 +38,19 @@ class Post(StrEnum):
     SYS = "SYS"
     """系统: the server itself, which issues duties and closes them; no person holds it."""
 
+
+POST_NAMES: Mapping[str, Text] = {
+    Post.INT: Text("接待收押提讯岗", "desk"),
+    Post.PAT: Text("巡控岗", "patrol"),
+    Post.DISC: Text("管教岗", "cell officer"),
+    Post.MED: Text("医务岗", "medic"),
+    Post.AUX: Text("辅警", "auxiliary"),
+    Post.LEAD: Text("值班领导", "leader on duty"),
+    Post.DIR: Text("所长", "director"),
+    Post.CITY: Text("市局值班", "city duty"),
+    Post.CASE: Text("办案单位", "case organ"),
+}
+"""Posts that may be asked, in both languages."""
 
 HELD = tuple(post for post in Post if post not in {Post.CASE, Post.SYS})
 """Posts that an officer may hold."""

@@ -23,8 +23,8 @@ from backend.kernel.clock import from_text
 from backend.kernel.kind import Text
 
 OWNER = "loop"
-SEEN_MS = 12 * 3_600_000
-"""How long it is remembered where an officer was (local default)."""
+SEEN_MS = 3_600_000
+"""How long a scan tells where an officer is: as for ``backend.facts.nearest`` (local default)."""
 STEPS = {
     "first": Text("立即签收并前往", "acknowledge it and go there at once"),
     "deploy": Text("部署处置", "send somebody"),

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from backend.audit.log import append
+from backend.domain.posts import Post
 from backend.identity.officers import UnknownOfficer
 from backend.kernel.clock import to_text
 from backend.kernel.problems import Problem
@@ -161,7 +162,8 @@ def revoke(door: Door, facility: str, officer: str, by: str) -> None:
 
 
 def _known_officer(transaction: Transaction, officer: str) -> Any:
-    wanted = select(_O.active, _O.revoked_at).where(_O.facility == transaction.facility, _O.officer == officer)
+    who = (_O.facility == transaction.facility, _O.officer == officer, _O.posts != Post.SYS)
+    wanted = select(_O.active, _O.revoked_at).where(*who)
     row = transaction.connection.execute(wanted).one_or_none()
     if row is None:
         raise UnknownOfficer(officer)

@@ -128,8 +128,10 @@ def by_number(store: Store, facility: str, number: str) -> str:
 
 
 def everyone(connection: Connection, facility: str) -> list[tuple[Officer, int | None]]:
-    """All officers of a facility by their numbers, each with the moment at which he was revoked, if he was."""
-    rows = connection.execute(select(tables.officers).where(_O.facility == facility).order_by(_O.number))
+    """All officers of a facility by their numbers, each with the moment at which he was revoked, if he was; the server
+    itself is none of them."""
+    people = (_O.facility == facility, _O.posts != Post.SYS)
+    rows = connection.execute(select(tables.officers).where(*people).order_by(_O.number))
     return [(of_row(row), row.revoked_at) for row in rows]
 
 

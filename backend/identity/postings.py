@@ -60,7 +60,7 @@ def change_posts(door: Door, facility: str, officer: str, posts: Sequence[str], 
     his = (_O.facility == facility, _O.officer == officer)
 
     def work(transaction: Transaction) -> None:
-        had = transaction.connection.execute(select(_O.posts).where(*his)).scalar_one_or_none()
+        had = transaction.connection.execute(select(_O.posts).where(*his, _O.posts != Post.SYS)).scalar_one_or_none()
         if had is None:
             raise UnknownOfficer(officer)
         if set(had.split()) == set(wanted):

@@ -48,7 +48,8 @@ def page(connection: Connection, facility: str, after: str | None, limit: int) -
     """Officers by their numbers, and the next page's cursor. Raises Problem ``field.invalid`` for a cursor that no page
     has given."""
     behind = pages.beyond((_O.number,), pages.opened(after, (str,)))
-    wanted = select(tables.officers).where(_O.facility == facility, behind).order_by(_O.number).limit(limit + 1)
+    people = (_O.facility == facility, _O.posts != Post.SYS)
+    wanted = select(tables.officers).where(*people, behind).order_by(_O.number).limit(limit + 1)
     kept, then = pages.cut(connection.execute(wanted).all(), limit, lambda row: (row.number,))
     return [Entry(officers.of_row(row), row.revoked_at, row.temporary) for row in kept], then
 
@@ -95,7 +96,7 @@ def change(
     wanted: Sequence[Post] | None = None if posts is None else postings.known_posts(posts)
 
     def work(transaction: Transaction) -> None:
-        his = (_O.facility == facility, _O.officer == officer)
+        his = (_O.facility == facility, _O.officer == officer, _O.posts != Post.SYS)
         row = transaction.connection.execute(select(_O.name, _O.revoked_at).where(*his)).one_or_none()
         if row is None:
             raise UnknownOfficer(officer)

@@ -68,6 +68,11 @@ def derived(parent: str, purpose: str) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{variant}{text[17:20]}-{text[20:]}"
 
 
+def named(moment: int, purpose: str) -> str:
+    """The UUIDv7 of a moment and a purpose: whoever makes it, and whenever, it is the same."""
+    return derived(f"{moment:012x}", purpose)
+
+
 def moment_of(uuid: str) -> int:
     """The milliseconds in a UUIDv7: when whoever made it says that it was made."""
     return int(uuid[:8] + uuid[9:13], 16)

@@ -145,7 +145,8 @@ class Known(Protocol):
 class Deed:
     """An operation as a kind sees it: already read, addressed and authorised.
 
-    Times are milliseconds. ``base`` is the version the officer worked on (0: none).
+    Times are milliseconds. ``base`` is the version the officer worked on (0: none). ``second``: the officer who signed
+    beside him, empty if nobody did or his session could not be verified.
     """
 
     op: str
@@ -159,6 +160,7 @@ class Deed:
     received_at: int
     fields: Mapping[str, Any]
     facility: str = ""
+    second: str = ""
 
 
 @dataclass(slots=True)
@@ -199,6 +201,8 @@ class Verb:
     ``watches``: fields of the document that it rests on without changing them by name, such as ``state``.
     ``removes``: it takes the record away (its ruling's state is REMOVED).
     ``confirm``: it is done only with a confirmation by its officer's second factor; it needs a sign-off too.
+    ``by_value``: that the record has moved on is no dispute by itself, whatever the kind's policy: only what it watches is
+    held against what its officer saw, and one that watches nothing is never disputed: its judge meets every state.
     An operation says in ``seen`` what its officer saw in each of the fields that it edits or watches.
     """
 
@@ -212,6 +216,7 @@ class Verb:
     watches: tuple[str, ...] = ()
     removes: bool = False
     confirm: bool = False
+    by_value: bool = False
 
     def compared(self, fields: Mapping[str, Any]) -> tuple[str, ...]:
         """The fields of the document whose seen values an operation of this verb must state."""
@@ -293,3 +298,9 @@ COMMON_MARKS: Mapping[str, Text] = {
 def lateness(deed: Deed) -> tuple[Mark, ...]:
     """The mark for a record entered late, for every kind that tells what an officer saw."""
     return (Mark("record.late", "Y03"),) if deed.recorded_at - deed.observed_at > LATE_AFTER else ()
+
+
+def late_since(deed: Deed, happened: int) -> tuple[Mark, ...]:
+    """The same for a document that says itself when it happened (milliseconds)."""
+    late = deed.recorded_at - min(deed.observed_at, happened) > LATE_AFTER
+    return (Mark("record.late", "Y03"),) if late else ()

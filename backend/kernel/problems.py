@@ -337,6 +337,7 @@ _ROWS = (
         "This number is taken; an import changes nothing that is there.",
     ),
     Entry("number.several", 422, "有多个处所使用该编号", "Several places have this code."),
+    Entry("post.not_held", 422, "该民警未担任此岗位", "The officer does not hold this post."),
     Entry(
         "cell.number",
         422,

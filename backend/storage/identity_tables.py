@@ -229,6 +229,7 @@ sessions = Table(
     Column("generation", BigInteger, nullable=False, server_default="1"),
     comment="An officer on a terminal; generation: of its newest refresh token.",
 )
+Index("sessions_by_officer", sessions.c.facility, sessions.c.officer, sessions.c.expires_at)
 
 spent = Table(
     "spent",

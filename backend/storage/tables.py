@@ -283,6 +283,17 @@ Index(
     sqlite_where=REPORTED,
     postgresql_where=REPORTED,
 )
+ASKED = text("kind IN ('duty', 'patrol.plan', 'handover')")
+"""What is asked of officers and handed over, by what has become of it. A query must say it to the letter, as with LODGED."""
+Index(
+    "asked_by_state",
+    records.c.facility,
+    records.c.kind,
+    records.c.state,
+    records.c.seq,
+    sqlite_where=ASKED,
+    postgresql_where=ASKED,
+)
 
 versions = Table(
     "versions",

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from backend.domain.posts import WARD_POSTS
 from backend.identity.assignments import Assignment
 from backend.identity.postings import Posting
+from backend.identity.scopes import GIVEN
 from backend.identity.sessions import Session
-from backend.kernel.kind import Mark
+from backend.kernel.kind import Compartment, Mark
 from backend.kernel.problems import Problem
 
 OUTSIDE = Mark("scope.outside")
@@ -25,13 +26,15 @@ Stay = tuple[int, str | None]
 class Ground:
     """``parents``: place → the place that it lies in. ``stays``: person → since when he was where, the oldest first.
     ``assignments``: officer → the places he was ever given. ``revoked``: officer → when all his rights ended.
-    ``postings``: officer → the posts he ever held, of those whose posts have changed."""
+    ``postings``: officer → the posts he ever held, of those whose posts have changed. ``excluded``: partition → officers
+    who are left out of it."""
 
     parents: dict[str, str | None] = field(default_factory=dict)
     stays: Mapping[str, list[Stay]] = field(default_factory=dict)
     assignments: Mapping[str, list[Assignment]] = field(default_factory=dict)
     revoked: Mapping[str, int] = field(default_factory=dict)
     postings: Mapping[str, list[Posting]] = field(default_factory=dict)
+    excluded: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def above(self, place: str | None) -> Iterator[str]:
         """A place and all that it lies in."""
@@ -120,6 +123,12 @@ def _lasts(given: Assignment, at: int) -> bool:
     return given.since <= at and (given.until is None or at < given.until)
 
 
+def _of_all(session: Session, partition: str) -> bool:
+    """Whether a partition is of the facility as a whole and given to an officer's posts: no ward bounds it."""
+    subject, _, compartment = partition.split("/")
+    return subject == "facility" and not GIVEN[subject, Compartment(compartment)].isdisjoint(session.officer.posts)
+
+
 def judge(
     ground: Ground, session: Session, partition: str, claimed: int, proven: int | None, now: int, *, fact: bool
 ) -> Problem | tuple[Mark, ...]:
@@ -135,8 +144,10 @@ def judge(
     revoked = ground.revoked.get(officer)
     if revoked is not None and made >= revoked:
         return Problem("officer.revoked", "officer")
+    if officer in ground.excluded.get(partition, ()):
+        return Problem("officer.out_of_scope", "officer")
     doubt = (UNPROVEN,) if revoked is not None else ()
-    if not bound(session):
+    if not bound(session) or _of_all(session, partition):
         return doubt
     places = ground.where(partition, made)
     if ground.covers(session, places, made):

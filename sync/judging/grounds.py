@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, select
 from backend.domain.posts import WARD_POSTS
 from backend.facts.stays import Stays
 from backend.identity.assignments import Assignments
+from backend.identity.exclusions import Exclusions
 from backend.identity.postings import Posting, Postings
 from backend.identity.sessions import Session
 from backend.kernel.kind import Head
@@ -35,6 +36,7 @@ class Grounds:
         self._assignments = Assignments(store)
         self._postings = Postings(store)
         self._stays = Stays(store)
+        self._exclusions = Exclusions(store)
         self._parents: dict[str, dict[str, str | None]] = defaultdict(dict)
         here = (_R.facility == bindparam("f"), _R.kind == "place", store.among(_R.id, "ids"))
         self._places = store.prepare(select(_R.id, _R.place).where(*here))
@@ -49,6 +51,7 @@ class Grounds:
     ) -> Ground:
         """``named``: further ids of places, or of what may be places, that a judgement will ask about."""
         ground = Ground(revoked={s.officer.officer: s.revoked_at for s in sessions if s.revoked_at is not None})
+        ground.excluded |= self._exclusions.of_partitions(connection, facility, (h.partition for h in heads.values()))
         officers = {session.officer.officer for session in sessions if bound(session)}
         if moved := {session.officer.officer for session in sessions if session.posted_at}:
             ground.postings = self._postings.read(connection, facility, moved)

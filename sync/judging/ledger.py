@@ -41,7 +41,7 @@ class Rows:
 
     ``changes``: every version with the one before it. ``settled``: held operations with their final outcome. ``fates``:
     ids of operations that have come to a final outcome, and of records that are new: what others may wait for. ``spent``:
-    confirmations that an operation has used.
+    confirmations that an operation has used. ``excluded``: partition → officers who are left out of it from here on.
     """
 
     operations: list[dict[str, Any]] = field(default_factory=list)
@@ -57,6 +57,7 @@ class Rows:
     fates: set[str] = field(default_factory=set)
     attachments: list[dict[str, Any]] = field(default_factory=list)
     spent: list[dict[str, Any]] = field(default_factory=list)
+    excluded: dict[str, frozenset[str]] = field(default_factory=dict)
     leaves: list[bytes] = field(default_factory=list)
 
 
@@ -127,7 +128,13 @@ class Ledger:
         self._replace(before, head)
         if ruling.alarm:
             self.rows.alarms.append((head.partition, body))
+        if ruling.excluded:
+            self._exclude(head.partition, ruling.excluded)
         return head
+
+    def _exclude(self, partition: str, officers: frozenset[str]) -> None:
+        for found in (self.rows.excluded, self._state.ground.excluded):
+            found[partition] = found.get(partition, frozenset()) | officers
 
     def spend(self, said: Mapping[str, Any], confirmation: Confirmation) -> None:
         """A confirmation is used by the first decision that comes with it, whatever becomes of that."""

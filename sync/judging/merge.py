@@ -39,7 +39,7 @@ def meet(
     changes = differing(verb, head, fields)
     if head.state == REMOVED:
         return Meeting(changes or {"state": REMOVED}, agreed=False)
-    wary = moved and (kind.policy is Policy.DECISION or verb.removes or not seen)
+    wary = moved and not verb.by_value and (kind.policy is Policy.DECISION or verb.removes or not seen)
     collides = any(
         wary or (moved and name in kind.strict) or (name in seen and stands != seen[name])
         for name, stands in changes.items()
@@ -57,4 +57,6 @@ def differing(verb: Verb, head: Head, fields: Mapping[str, Any]) -> dict[str, An
 
 def joins(dispute: Mapping[str, Any], verb: Verb, head: Head, fields: Mapping[str, Any]) -> bool:
     """Whether an operation touches a field that is under dispute already, with another value than the server's."""
+    if verb.by_value and not verb.watches:
+        return False
     return any(name in dispute for name in differing(verb, head, fields))

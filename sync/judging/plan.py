@@ -245,10 +245,12 @@ class Planner:
         return marks if weighing.proven is not None else (*marks, _UNKNOWN)
 
     def _of_signers(self, weighing: _Weighing) -> tuple[Mark, ...]:
+        return signing.remarks(self._signing(weighing), self._state.sessions, self._state.ground)
+
+    def _signing(self, weighing: _Weighing) -> signing.Signing:
         seen = min(weighing.operation.observed_at, self._now)
         made = max(seen, weighing.proven or 0)
-        signed = signing.Signing(weighing.said, weighing.origin.terminal, weighing.session, seen, made)
-        return signing.remarks(signed, self._state.sessions, self._state.ground)
+        return signing.Signing(weighing.said, weighing.origin.terminal, weighing.session, seen, made)
 
     def _weigh(self, weighing: _Weighing) -> Verdict:
         """An operation on a record of its own kind."""
@@ -299,8 +301,9 @@ class Planner:
 
     def _unknown(self, weighing: _Weighing, path: str) -> list[str]:
         """The records that a field refers to and that are not here."""
-        names = path.split(".")
-        value = weighing.operation.fields.get(names[1]) if len(names) > 1 else None
+        value: Any = weighing.operation.fields
+        for name in path.split(".")[1:]:
+            value = value[int(name)] if isinstance(value, list) else value.get(name)
         named = value if isinstance(value, list) else [value]
         heads = self._state.heads
         return [each for each in named if isinstance(each, str) and UUID7.fullmatch(each) and each not in heads]
@@ -332,6 +335,7 @@ class Planner:
         deed = Deed(
             said["op"], said["terminal"], weighing.record, said["verb"], said["base"], said["officer"],
             operation.observed_at, operation.recorded_at, self._now, operation.fields, self._facility,
+            signing.second(self._signing(weighing), self._state.sessions, self._state.ground),
         )  # fmt: skip
         return weighing.verb.judge(deed, head, self._view(weighing))
 
@@ -382,6 +386,8 @@ class Planner:
         def covers(doc: Mapping[str, Any]) -> bool:
             places = [list(ground.above(each)) for each in ids_in(doc) if each in ground.parents]
             subject = ground.where(conflict.partition, at)
+            if session.officer.officer in ground.excluded.get(conflict.partition, ()):
+                return False
             return all(ground.covers(session, each, at) for each in [subject, *places])
 
         name, posts = session.officer.name, frozenset(session.officer.posts)

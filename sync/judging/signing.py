@@ -49,6 +49,12 @@ def remarks(signing: Signing, sessions: Mapping[str, Session], ground: Ground) -
     return (*marks, _ALONE) if _AUXILIARY.issuperset(signing.session.officer.posts) else marks
 
 
+def second(signing: Signing, sessions: Mapping[str, Session], ground: Ground) -> str:
+    """The officer who signed beside an operation's own, if he can be verified; else nothing."""
+    named = (signing.said["signoff"] or {}).get("second")
+    return named["officer"] if named is not None and _stands(named, signing, sessions, ground) else ""
+
+
 def _stands(second: Mapping[str, str], signing: Signing, sessions: Mapping[str, Session], ground: Ground) -> bool:
     """Another officer, of the police, whose session on the same terminal had not ended.
 

@@ -26,7 +26,7 @@ from sync.reading.sights import Kept, Sight, Sights
 MOST_ROWS = 2000
 MOST_AT_ONCE = 1000
 """Records of a partition that is taken row by row; a larger one is better taken as a snapshot."""
-_PARTITION = re.compile(r"(place|person|facility)/[0-9A-Za-z-]{2,36}/[a-z]{1,16}\Z")
+_PARTITION = re.compile(r"(place|person|facility|matter)/[0-9A-Za-z-]{2,36}/[a-z]{1,16}\Z")
 _SIGNS = 40
 """Sequence numbers stay below 2⁴⁰; a cursor's bits above say that the partition is being filled (``_mark``)."""
 _RESET = ',"reset":true'

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, bindparam, func, select
 
 from backend.domain.posts import WARD_POSTS
+from backend.identity.exclusions import Exclusions
 from backend.identity.officers import Officer
 from backend.identity.scopes import Scopes
 from backend.kernel.problems import Problem
@@ -66,6 +67,8 @@ class Sights:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._scopes = Scopes(store)
+        self._exclusions = Exclusions(store)
+        self._apart: dict[str, tuple[str, frozenset[str]]] = {}
         here: Any = bindparam("f")
         self._facility = store.prepare(select(_F.epoch, _F.seq, _F.head).where(_F.facility == here))
         kept = select(_P.partition, _P.seq, _P.present, _P.count, _P.digest, _P.floor)
@@ -80,7 +83,8 @@ class Sights:
         """What this officer is given, in the view of this connection."""
         epoch, at, head = self._facility.tuples(connection, {"f": officer.facility})[0]
         in_wards = not WARD_POSTS.isdisjoint(officer.posts)
-        key = (officer.facility, officer.officer if in_wards else "", *officer.posts)
+        alone = in_wards or officer.officer in self._left_out(connection, officer.facility, head)
+        key = (officer.facility, officer.officer if alone else "", *officer.posts)
         good, known = self._remembered.get(key, (range(0), None))
         if known is not None and known.head == head and now in good:
             return known
@@ -93,6 +97,13 @@ class Sights:
             self._remembered.clear()
         self._remembered[key] = (range(now, self._turn(connection, officer, now) if in_wards else _NEVER), made)
         return made
+
+    def _left_out(self, connection: Connection, facility: str, head: str) -> frozenset[str]:
+        """Officers who are left out of something: each of them has a scope of his own. Remembered for a head, like sights."""
+        known = self._apart.get(facility)
+        if known is None or known[0] != head:
+            known = self._apart[facility] = (head, self._exclusions.officers(connection, facility))
+        return known[1]
 
     def _turn(self, connection: Connection, officer: Officer, now: int) -> int:
         """When the next of an officer's assignments begins or ends by itself."""

@@ -81,6 +81,12 @@ class Hub:
         """How many streams hold a thread."""
         return self._count
 
+    def listening(self, facility: str) -> list[str]:
+        """The officers of a facility whose terminals hold a stream open here."""
+        with self._guard:
+            room = self._rooms.get(facility)
+            return [] if room is None else [stream.session.officer.officer for stream in room.streams]
+
     def open(self, session: Session) -> Stream:
         """A stream for a session; one that its terminal had ends.
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, or_, select
 
 from backend.identity import officers
+from backend.identity.exclusions import Exclusions
 from backend.identity.officers import Officer
 from backend.identity.scopes import Scopes
 from backend.identity.terminals import ACTIVE
@@ -39,6 +40,7 @@ class Lookout:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._scopes = Scopes(store)
+        self._exclusions = Exclusions(store)
         here = _F.facility == bindparam("f")
         listed = {"officers": store.among(_A.officer, "ids"), "sessions": store.among(_S.session, "ids")}
         alive = (
@@ -71,8 +73,8 @@ class Lookout:
     ) -> dict[str, Reading]:
         """The scopes of sessions that are still good; the others are left out.
 
-        A scope follows from posts and assignments, so that one reading serves all who have the same: ``memo``, whose
-        readings are good if they are not older than ``least``.
+        A scope follows from posts and assignments, so that one reading serves all who have the same and are left out of
+        nothing: ``memo``, whose readings are good if they are not older than ``least``.
         """
         with self._store.reading() as connection:
             at = self._at(connection, facility)
@@ -82,9 +84,10 @@ class Lookout:
             places: dict[str, set[str]] = {}
             for officer, place in self._places.tuples(connection, key):
                 places.setdefault(officer, set()).add(place)
-            found = {}
+            found, apart = {}, self._exclusions.officers(connection, facility)
             for session, officer in alive.items():
-                same = (officer.posts, frozenset(places.get(officer.officer, ())))
+                alone = officer.officer if officer.officer in apart else ""
+                same = (officer.posts, frozenset(places.get(officer.officer, ())), alone)
                 if same not in memo or memo[same][0] < least:
                     scope = frozenset(self._scopes.read(connection, officer, now))
                     memo[same] = (at, scope)

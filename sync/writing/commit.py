@@ -17,6 +17,7 @@ import structlog
 from sqlalchemy import bindparam, delete, update
 
 from backend.facts.stays import Stays
+from backend.identity.exclusions import Exclusions
 from backend.kernel import failpoints
 from backend.kernel.problems import Problem
 from backend.storage import tables
@@ -80,6 +81,7 @@ class Commits:
         self._attachments = door.store.insertion(tables.attachments)
         self._partitions = Partitions(door.store)
         self._stays = Stays(door.store)
+        self._exclusions = Exclusions(door.store)
         self._custody = Custody(door.store, acceptance)
         self._chains = Chains(door.store)
 
@@ -199,7 +201,7 @@ class Commits:
         done = _Work(transaction, parts, [[] for _ in jobs], [])
         if any(fresh for _, fresh in batches):
             done.outcomes = self._judge(done, batches)
-        if whole is not None and (isinstance(parts[0], Problem) or not all(map(_is_applied, done.outcomes[0]))):
+        if whole is not None and not _stands(jobs[0], parts[0], done.outcomes[0]):
             raise Problem("state.changed")
         failpoints.hit("group.planned")
         done.standings = self._chains.advance(transaction, jobs, parts)
@@ -245,6 +247,7 @@ class Commits:
         transaction.put(self._change, keyed)
         self._partitions.enter(transaction, rows.changes)
         self._stays.enter(transaction, rows.changes)
+        self._exclusions.enter(transaction, rows.excluded)
         self._custody.enter(transaction, rows)
         disputes = [
             {"facility": transaction.facility, "record": record, "conflict": conflict}
@@ -263,6 +266,11 @@ class Commits:
             self._herald.tell(
                 News(transaction.facility, tree.epoch, transaction.seq, frozenset(done.partitions), alarms)
             )
+
+
+def _stands(job: Job, part: Part | Problem, outcomes: list[bytes]) -> bool:
+    """Whether what the server did itself may be committed as it was judged."""
+    return not isinstance(part, Problem) and (job.lenient or all(map(_is_applied, outcomes)))
 
 
 def _is_applied(outcome: bytes) -> bool:

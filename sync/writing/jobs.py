@@ -48,7 +48,7 @@ class Job:
     ``answer`` or ``error``. ``upto`` and ``faulty`` serve the repair of a group that failed: commit only so many
     operations; set those aside, by their place in the job from 1, that failed alone. ``whole``: all of its operations are
     applied or nothing is written; it is called before any of them is judged, under the facility's lock, and what it
-    raises stops the job.
+    raises stops the job. ``lenient``: what ``whole`` writes stands also where some of them are not applied.
     """
 
     facility: str
@@ -63,6 +63,7 @@ class Job:
     faulty: set[int] = field(default_factory=set)
     evacuation: bool = False
     whole: Callable[[Transaction], None] | None = None
+    lenient: bool = False
 
     @property
     def done(self) -> bool:

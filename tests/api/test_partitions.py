@@ -9,6 +9,7 @@ import pytest
 from backend.domain.posts import HELD
 from backend.kernel.ids import uuid7
 from headless.errors import Problem
+from sync.writing.local import Act
 from tests.support.reader import Copy
 from tests.support.rows import fill
 from tests.support.world import FACILITY, World
@@ -32,6 +33,10 @@ TABLE: dict[str, set[str]] = {
     "person/p1/location": {"PAT", "LEAD", "DIR"},
     "person/p4/location": {"LEAD", "DIR"},
     "facility/TEST/base": WHOLE,
+    "matter/M/base": {"INT", "LEAD", "DIR", "AUD", "PROC"},
+    "matter/M/case": set(),
+    "matter/closed/base": set(),
+    "matter/nowhere/base": set(),
     "facility/OTHER/base": set(),
     "place/nowhere/base": set(),
     "person/nobody/medical": set(),
@@ -56,9 +61,30 @@ def named(world: World, partition: str) -> str:
     return f"{subject}/{(world.ids | NEVER).get(name, name)}/{compartment}"
 
 
+AT = "2026-11-22T03:14:15.123Z"
+
+
+def complaint(world: World) -> str:
+    """A complaint that the desk takes, of nobody who asks here."""
+    record = uuid7(world.clock.now())
+    said = {
+        "person": None, "by": "lawyer", "sort": "complaint", "addressed_to": "facility", "sealed": False, "words": "投诉",
+        "against": [world.ids["PAT2"]], "received_at": AT,
+    }  # fmt: skip
+    assert world.desk("INT", Act("complaint", "receive", record, said))[0]["status"] == "applied"
+    return record
+
+
 @pytest.fixture(scope="module")
 def filled(shared: World) -> World:
-    """A row in every partition that there is."""
+    """A row in every partition that there is, and a matter that is closed: nobody is given that any more."""
+    shared.ids |= {"M": complaint(shared), "closed": complaint(shared)}
+    signed = {"organ": "court", "result": "unfounded", "answered_at": AT, "told_at": None, "answer": "不成立"}
+    shared.desk(
+        "LEAD",
+        Act("complaint", "answer", shared.ids["closed"], signed, base=1),
+        Act("complaint", "close", shared.ids["closed"], {"note": None}, base=2, seen={"state": "answered"}),
+    )
     for partition, posts in TABLE.items():
         if posts:
             fill(shared, named(shared, partition), 1)

@@ -75,6 +75,9 @@ TABLE: dict[str, tuple[str, list[str], int]] = {
     "POST /v1/imports/officers": ("session", ["ADM"], 200),
     "POST /v1/imports/places": ("session", ["ADM"], 200),
     "POST /v1/imports/persons": ("session", ["INT"], 200),
+    "POST /v1/imports/rosters": ("session", ["LEAD"], 200),
+    "GET /v1/roster": ("session", READERS, 200),
+    "GET /v1/roster/now": ("session", READERS, 200),
     "GET /v1/sync/stream": ("session", ALL, 200),
     "GET /v1/audit/head": ("session", ALL, 200),
     "POST /v1/files": ("key", [], 201),
@@ -104,12 +107,19 @@ TABLE: dict[str, tuple[str, list[str], int]] = {
     "POST /v1/audit/exports": ("session", ["AUD", "PROC", "DIR"], 200),
     "GET /v1/alerts": ("session", ["CITY", "LEAD", "DIR"], 200),
     "POST /v1/alerts/<uuid:record>/unmask": ("session", ["CITY", "LEAD", "DIR"], 200),
+    "GET /v1/board": ("session", ["LEAD", "DIR", "PAT"], 200),
+    "GET /v1/duties": ("session", ["INT", "PAT", "DISC", "MED", "AUX", "LEAD", "DIR"], 200),
+    "GET /v1/handover/draft": ("session", ["INT", "PAT", "DISC", "MED", "AUX", "LEAD", "DIR"], 200),
+    "GET /v1/since": ("session", ["INT", "PAT", "DISC", "MED", "AUX", "LEAD", "DIR"], 200),
+    "GET /v1/rules": ("session", READERS, 200),
+    "GET /v1/rules/<string:rule>": ("session", READERS, 200),
 }
 """Route → who is asked for what, the posts that may, and the answer to those who may."""
 
 PROOFS = {
     "GET /v1/audit/consistency": {"epoch": 1, "first": 1, "second": 2},
     "GET /v1/audit/inclusion": {"epoch": 1, "leaf": 0, "size": 2},
+    "GET /v1/roster": {"from": "2026-11-20", "to": "2026-11-26"},
 }
 SCOPED = {f"POST /v1/sync/{name}" for name in ("buckets", "entries", "rows", "snapshots")}
 JPEG = recordings.jpeg()
@@ -160,6 +170,7 @@ def body_of(world: World, route: str, caller: Caller) -> Any:
         "POST /v1/imports/officers": [{"number": "N1", "name": "another", "posts": "PAT"}],
         "POST /v1/imports/places": [{"type": "ward", "code": "N1", "name": "another"}],
         "POST /v1/imports/persons": [{"number": "N1", "name": "another", "sex": "m", "cell": "C1"}],
+        "POST /v1/imports/rosters": [{"number": "PAT", "post": "PAT", "pattern": "四班", "since": "2026-11-20"}],
         "POST /v1/terminals": {"code": world.code(), "label": "PDA", "jwk": caller.key.jwk},
         "POST /v1/sessions": {"number": "PAT", "secret": SECRET},
         "POST /v1/sessions/refresh": {"refresh_token": ticket_of(caller) if route.endswith("/refresh") else ""},
@@ -212,6 +223,8 @@ def address(world: World, path: str, caller: Caller) -> str:
         return path.replace(
             "<uuid:upload>", str(orjson.loads(tus.begin(caller, JPEG).data).get("upload", world.ids["W"]))
         )
+    if "<string:rule>" in path:
+        return path.replace("<string:rule>", "A09")
     if "<string:digest>" in path:
         return path.replace("<string:digest>", file_of_both_wards(world))
     if "<uuid:record>" in path:

@@ -120,6 +120,7 @@ def right_body(world: World, route: str, caller: Caller) -> Any:
         "POST /v1/imports/officers": [{"number": "N1", "name": "another", "posts": ["PAT", "ADM"], "wards": "W"}],
         "POST /v1/imports/places": [{"type": "ward", "code": "N1", "name": "another"}],
         "POST /v1/imports/persons": [{"number": "N1", "name": "another", "sex": "m", "cell": "C1"}],
+        "POST /v1/imports/rosters": [{"number": "PAT", "post": "PAT", "pattern": "四班", "since": "2026-11-20"}],
     }[route]
 
 
@@ -135,6 +136,8 @@ def right_query(world: World, route: str) -> dict[str, Any]:
         "POST /v1/imports/officers": {},
         "POST /v1/imports/places": {"apply": "false"},
         "POST /v1/imports/persons": {"apply": "false"},
+        "POST /v1/imports/rosters": {},
+        "GET /v1/roster": {"from": "2026-11-20", "to": "2026-11-26"},
     }.get(route, {"limit": 2})
 
 

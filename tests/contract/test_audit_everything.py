@@ -28,7 +28,7 @@ HISTORY = (
     histories.shows_a_head_that_is_lost, histories.raises_an_alarm, histories.turns_the_key, histories.is_backed_up,
     histories.leaves_a_gap, histories.walks, histories.a_factor_goes, histories.posts_change,
     histories.posts_change, histories.posts_change, histories.desk_decides, histories.desk_decides,
-    histories.leaves_a_gap,
+    histories.desk_takes_a_complaint, histories.leaves_a_gap,
     histories.attaches_a_file, histories.attaches_a_file, histories.attaches_a_file, histories.attaches_a_file,
 )  # fmt: skip
 
@@ -217,6 +217,9 @@ ACTS: dict[str, tuple[Callable[[World], None], str]] = {
     "a stay taken out": (take(tables.stays), "the stays of person"),
     "a stay of nobody": (add(tables.stays, person="x"), "has stays and no record"),
     "a dispute": (edit(tables.disputes, conflict="x"), "the dispute over record"),
+    "who is left out": (edit(tables.exclusions, officer="x"), "who is left out of matter/"),
+    "nobody left out": (take(tables.exclusions), "who is left out of matter/"),
+    "one left out more": (add(tables.exclusions, officer="x"), "who is left out of matter/"),
     "a dispute taken out": (take(tables.disputes), "the dispute over record"),
     "a dispute put in": (add(tables.disputes, record="x"), "the dispute over record"),
     "the newest number": (edit(tables.facilities, seq=10**6), "the newest version is number"),

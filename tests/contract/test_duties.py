@@ -7,12 +7,14 @@ from typing import Any
 import orjson
 import pytest
 
+from backend.duty.engine.family import Act
 from backend.kernel.clock import to_text
+from backend.records.registry import kinds
 from backend.storage import tables
 from headless.chain import uuid7
 from tests.support import store
 from tests.support.hand import Hand
-from tests.support.world import World
+from tests.support.world import FACILITY, World
 
 HOUR = 3_600_000
 
@@ -23,6 +25,7 @@ def issue(h: Hand, **other: Any) -> str:
     fields = {
         "rule": "T03", "directive": None, "source": None, "cause": None, "posts": ["DISC"], "officer": None,
         "person": h.world.ids["p1"], "place": None, "opens_at": to_text(now), "due_at": to_text(now + HOUR),
+        "asks": None, "loud": False, "warn_at": None, "chain": [],
     } | other  # fmt: skip
     record = uuid7()
     h.write("duty", "issue", record, fields)
@@ -34,8 +37,23 @@ def issue(h: Hand, **other: Any) -> str:
 def step(h: Hand, record: str, verb: str, fields: dict[str, Any] | None = None, **other: Any) -> dict[str, Any]:
     """Sends one more step of a duty by one who sees it as it is; its outcome."""
     kept = store.one(h.world, tables.records, id=record)
-    h.write("duty", verb, record, fields or {}, **{"base": kept.version, "seen": {"state": kept.state}} | other)
+    seen = shown(h.world, record, verb)
+    h.write("duty", verb, record, fields or {}, **{"base": kept.version, **({"seen": seen} if seen else {})} | other)
     (outcome,) = h.told(h.n, h.n)
+    return outcome
+
+
+def shown(world: World, record: str, verb: str) -> dict[str, Any]:
+    """What one who looks at a duty as it is sees of what a verb rests on."""
+    doc = orjson.loads(store.one(world, tables.records, id=record).body)["doc"]
+    return {name: doc[name] for name in kinds()["duty"].verbs[verb].watches}
+
+
+def served(world: World, record: str, verb: str, fields: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What the server does with a duty by itself; the outcome."""
+    act = Act("duty", verb, record, fields or {}, world.clock.now())
+    (outcome,) = world.services.desk.serve(FACILITY, [act])
+    assert outcome is not None
     return outcome
 
 
@@ -44,8 +62,9 @@ def steps(world: World, record: str) -> list[dict[str, Any]]:
     return found
 
 
-def codes(outcome: dict[str, Any]) -> list[str]:
-    assert outcome["status"] == "applied", outcome
+def codes(outcome: dict[str, Any], status: str = "applied") -> list[str]:
+    """The marks of an operation that took effect; ``merged``: on a record that had moved on."""
+    assert outcome["status"] == status, outcome
     return [mark["code"] for mark in outcome["marks"]]
 
 
@@ -104,13 +123,13 @@ def test_who_is_asked_hands_it_on_to_another(both: World, leader: Hand) -> None:
     assert steps(both, record)[1] == steps(both, record)[1] | {"step": "delegated", "by": both.ids["DISC"], **to}
 
 
-@pytest.mark.parametrize("verb", ["acknowledge", "complete", "miss", "delegate", "cancel", "explain"])
+@pytest.mark.parametrize("verb", ["acknowledge", "snooze", "miss", "delegate", "cancel", "explain"])
 def test_what_is_called_off_stays_so(both: World, leader: Hand, verb: str) -> None:
     record = issue(leader, posts=["LEAD"])
     assert codes(step(leader, record, "cancel", {"reason": "已出所"})) == []
     both.clock.advance(HOUR + 1)
     fields = {
-        "complete": DONE,
+        "snooze": {"until": to_text(both.clock.now())},
         "delegate": {"posts": ["PAT"], "officer": None, "reason": "x"},
         "cancel": {"reason": "x"},
         "explain": {"why": "court", "note": None},
@@ -127,7 +146,8 @@ def test_an_edit_that_was_made_apart_is_disputed_even_if_the_state_is_the_same(b
     assert codes(step(leader, record, "delegate", to)) == []
     assert store.one(both, tables.records, id=record).state == "issued"
     other = Hand(both).signed_in("LEAD")
-    outcome = step(other, record, "cancel", {"reason": "已出所"}, base=1, seen={"state": "issued"})
+    seen = {"state": "issued", "posts": ["DISC", "LEAD"], "officer": None}
+    outcome = step(other, record, "cancel", {"reason": "已出所"}, base=1, seen=seen)
     assert (outcome["status"], outcome["problem"]["code"]) == ("conflict", "record.conflict")
 
 
@@ -138,3 +158,66 @@ def test_the_record_of_it_is_named(both: World, leader: Hand) -> None:
     record = issue(leader, posts=["PAT"])
     assert codes(step(h, record, "complete", {"result": "已巡视", "record": round_})) == []
     assert steps(both, record)[-1]["record"] == round_
+
+
+def test_what_the_server_noted_meanwhile_disputes_nothing_that_was_done(both: World, leader: Hand) -> None:
+    """An officer off line does it in time; the server has told others, called it unconfirmed and then missed it."""
+    record = issue(leader, posts=["DISC"])
+    h = Hand(both).signed_in("DISC")
+    to = {"terminal": h.terminal, "officer": h.officer}
+    in_time = to_text(both.clock.now() + HOUR // 2)
+    assert codes(served(both, record, "deliver", to)) == []
+    both.clock.advance(HOUR + 1)
+    assert codes(served(both, record, "unconfirm")) == []
+    assert codes(served(both, record, "escalate", {"posts": ["DIR"], "level": 1})) == []
+    assert codes(served(both, record, "miss")) == []
+    times = {"observed_at": in_time, "recorded_at": in_time}
+    assert codes(step(h, record, "acknowledge", base=1, **times), "merged") == []
+    assert codes(step(h, record, "complete", DONE, base=1, **times), "merged") == []
+    doc = orjson.loads(store.one(both, tables.records, id=record).body)["doc"]
+    assert [each["step"] for each in doc["steps"]] == [
+        "issued", "delivered", "unconfirmed", "escalated", "missed", "acknowledged", "completed",
+    ]  # fmt: skip
+    assert (doc["state"], doc["level"], doc["raised"]) == ("completed", 1, ["DIR"])
+    assert {each["step"]: each["at"] for each in doc["steps"]}["completed"] == in_time
+
+
+def test_who_was_told_when_nobody_answered_may_answer(both: World, leader: Hand) -> None:
+    record = issue(leader, posts=["DISC"])
+    h = Hand(both).signed_in("PAT")
+    assert step(h, record, "acknowledge")["problem"]["code"] == "officer.unauthorised"
+    assert codes(served(both, record, "escalate", {"posts": ["PAT"], "level": 1})) == []
+    assert codes(served(both, record, "escalate", {"posts": ["DIR", "PAT"], "level": 1})) == []
+    doc = orjson.loads(store.one(both, tables.records, id=record).body)["doc"]
+    assert (doc["raised"], doc["level"]) == (["DIR", "PAT"], 1)
+    assert codes(step(h, record, "acknowledge")) == []
+    assert codes(step(h, record, "complete", DONE)) == []
+
+
+def test_an_event_fulfils_it_at_its_own_moment(both: World, leader: Hand) -> None:
+    record = issue(leader)
+    both.clock.advance(HOUR + 1)
+    late = served(both, record, "fulfil", {"record": both.ids["p1"]})
+    assert late["marks"] == [{"code": "duty.late", "rule": "Y04"}]
+    assert served(both, record, "fulfil", {"record": both.ids["p1"]})["problem"]["code"] == "record.state"
+    unknown = served(both, issue(leader), "fulfil", {"record": uuid7()})
+    assert unknown["status"] == "held"
+
+
+def test_two_who_did_it_and_one_who_had_not_heard_that_it_was_called_off_are_all_recorded(
+    both: World, leader: Hand
+) -> None:
+    done, cancelled = issue(leader, posts=["PAT", "DISC"]), issue(leader, posts=["PAT", "DISC"])
+    first, second = Hand(both).signed_in("PAT"), Hand(both).signed_in("DISC")
+    assert codes(step(first, done, "complete", DONE, base=1)) == []
+    assert codes(step(second, done, "complete", DONE, base=1), "merged") == ["duty.again"]
+    assert [each["by"] for each in steps(both, done)[1:]] == [first.officer, second.officer]
+    assert codes(step(leader, cancelled, "cancel", {"reason": "已出所"})) == []
+    assert codes(step(first, cancelled, "complete", DONE, base=1), "merged") == ["duty.called_off"]
+    assert store.one(both, tables.records, id=cancelled).state == "cancelled"
+
+
+def test_it_lies_with_the_facility_where_it_is_about_nobody_and_nothing(both: World, leader: Hand) -> None:
+    record = issue(leader, posts=["LEAD"], person=None)
+    assert store.one(both, tables.records, id=record).partition == f"facility/{FACILITY}/base"
+    assert codes(step(leader, record, "complete", DONE)) == []

@@ -25,15 +25,38 @@ KINDS = sorted(kinds())
 SAMPLED = [name for name in KINDS if not judged_by_sync(name)]
 TYPES = {"text": str, "whole": int, "yes_no": bool, "group": dict, "list": list, "map": dict}
 ONLY_IN_DOCUMENTS = {
+    "approval": {
+        "bound", "chain", "code", "digest", "granted_at", "paper_due", "passed", "requested_by", "state", "steps", "with",
+    },
+    "approval.countersign": {"by"},
+    "approval.delegation": {"by", "ended", "state"},
+    "approval.slip": {"by"},
+    "movement": {"plan", "state", "steps"},
+    "movement.check": {"person", "sort"},
     "conflict": {"state"},
+    "complaint": {"state", "steps"},
     "cosign": {"signed", "version"},
-    "duty": {"state", "steps"},
-    "dynamic_info": {"state", "reported", "handled"},
+    "counselling": {"state", "referred", "answered"},
+    "equipment_fault": {"state", "repair"},
+    "duty": {"raised", "snoozed_until", "state", "steps"},
+    "dynamic_info": {"state", "reported", "deployed", "handled", "answered", "returned", "closed", "steps"},
     "escrow": {"state"},
+    "hazard": {"state", "found", "rectified", "verified"},
+    "incident": {"state", "opened", "closed", "plan", "roles", "timeline"},
+    "handover": {"outgoing", "state", "steps"},
+    "cell_watch": {"least", "state"},
+    "headcount": {"about", "cells", "counted", "expected", "state"},
     "papers": {"state"},
+    "patrol.plan": {"windows"},
+    "yard": {"state"},
     "patrol.round": {"opened_at", "state"},
     "person": {"release"},
     "place": {"state"},
+    "shift.acting": {"state", "steps"},
+    "shift.leave": {"state", "steps"},
+    "shift.pattern": {"state"},
+    "shift.roster": {"state"},
+    "shift.swap": {"officer", "state", "steps"},
 }
 """What rows have beside the fields of verbs."""
 HAN = re.compile(r"[\u4e00-\u9fff]")
@@ -54,7 +77,8 @@ def described(form: list[dict[str, Any]], at: str = "") -> dict[str, dict[str, A
     found = {}
     for field in form:
         found[f"{at}{field['name']}"] = field
-        found |= described(field.get("fields", []), f"{at}{field['name']}.")
+        inner = field.get("of", field)
+        found |= described(inner.get("fields", []), f"{at}{field['name']}.")
     return found
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from backend.domain.posts import HELD
+from backend.domain.posts import HELD, READERS
 from backend.kernel.ids import b64, sha256
 from backend.kernel.kind import REMOVED, Policy
 from backend.records.registry import kinds
@@ -44,10 +44,11 @@ def test_every_kind_has_a_sample_and_every_sample_a_kind() -> None:
         assert list(sample.verbs) == list(kinds()[name].verbs), name
         creating = [verb for verb, of in kinds()[name].verbs.items() if of.creates]
         assert creating == [sample.creating], name
-        assert {wrong.verb for wrong in sample.wrong if sample.verbs[wrong.verb]} == set(sample.verbs), (
+        played = set(sample.verbs) - sample.served
+        assert {wrong.verb for wrong in sample.wrong if sample.verbs[wrong.verb]} >= played, (
             f"{name}: a verb without wrong fields"
         )
-        assert {verb for story in sample.told() for verb in story} == set(sample.verbs), f"{name}: a verb not played"
+        assert {verb for story in sample.told() for verb in story} == played, f"{name}: a verb not played"
         assert all(story[0] == sample.creating for story in sample.told()), name
 
 
@@ -136,8 +137,11 @@ def test_nobody_is_given_it_beyond_his_scope(shared: World, kind: str) -> None:
     other = shared.terminal()
     assert record in rows_of(other, sample.reader)
     assert record in rows_of(other, "AUD")
-    outsiders = rows_of(other, sample.outsider)
-    assert record not in outsiders and len(outsiders) > 0
+    if sample.outsider is None:
+        assert [post for post in READERS if record not in rows_of(other, post)] == []
+    else:
+        outsiders = rows_of(other, sample.outsider)
+        assert record not in outsiders and len(outsiders) > 0
     assert rows_of(other, "ADM") == {}
 
 
@@ -238,6 +242,7 @@ def test_wrong_fields_are_refused_by_code_and_field(shared: World, kind: str) ->
     expected = {}
     for wrong in sample.wrong:
         record = Record(stage, sample).play(sample.before(wrong.verb))
+        record.pass_to(sample.hand(wrong.verb))
         op = record.write(wrong.verb, wrong.fields(stage))
         status = "held" if wrong.code == "operation.held" else "rejected"
         expected[op] = (wrong.what, status, wrong.code, wrong.field)

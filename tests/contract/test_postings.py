@@ -86,7 +86,7 @@ def talk(world: World) -> dict[str, Any]:
     return {
         "person": world.ids["p1"], "place": None, "sort": "education", "occasion": "monthly", "started_at": at,
         "ended_at": at, "participants": [], "interpreter": None, "mood": "calm", "topics": ["rules"], "summary": "好",
-        "follow_up": None,
+        "follow_up": None, "follow_up_on": None,
     }  # fmt: skip
 
 

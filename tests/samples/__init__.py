@@ -84,20 +84,22 @@ class Wrong:
 
 @dataclass(frozen=True)
 class Sample:
-    """How one kind is used. ``verbs``: valid fields a verb, the one that creates first.
+    """How one kind is used. ``verbs``: valid fields a verb, the one that creates first. ``outsider``: who is given records,
+    but not this one; None: all who are given any are given it.
 
     ``stories``: orders in which verbs follow each other on one record (none: all of them, in their order); ``makes``: what
     a verb makes of the document where that is not its fields laid over it; ``passes``: milliseconds that go by before a
     verb; ``leaves``: verbs after which nobody is given it any more; ``posts``: who may use a verb, where not all writers
-    may. For records that are edited apart: ``apart`` are edits that do not touch each other, ``against`` two values of one
-    field, ``strict`` an edit of a field that touches safety, ``rivals`` verbs of which the second finds that the first came
-    before it.
+    may; ``by``: whose hand a verb is in a story, where it is not the writer's; ``served``: verbs of the server alone,
+    which no terminal can play. For records that are edited apart: ``apart`` are edits that do not touch each other,
+    ``against`` two values of one field, ``strict`` an edit of a field that touches safety, ``rivals`` verbs of which the
+    second finds that the first came before it.
     """
 
     kind: str
     writer: str
     reader: str
-    outsider: str
+    outsider: str | None
     verbs: Mapping[str, Fields]
     wrong: tuple[Wrong, ...]
     first: Callable[[Stage], None] = _nothing
@@ -106,6 +108,8 @@ class Sample:
     passes: Mapping[str, int] = field(default_factory=dict)
     leaves: frozenset[str] = frozenset()
     posts: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    by: Mapping[str, str] = field(default_factory=dict)
+    served: frozenset[str] = frozenset()
     apart: tuple[Fields, Fields] | None = None
     against: tuple[Fields, Fields] | None = None
     strict: Fields | None = None
@@ -132,11 +136,17 @@ class Sample:
 
     def before(self, verb: str) -> tuple[str, ...]:
         """What must have happened before a verb: the beginning of the first story that has it."""
+        if verb in self.served:
+            return (self.creating,)
         story = next(each for each in self.told() if verb in each)
         return story[: story.index(verb)]
 
+    def hand(self, verb: str) -> str:
+        """Whose hand a verb is in a story."""
+        return self.by.get(verb, self.writer)
+
     def may(self, verb: str) -> frozenset[str]:
-        return self.posts.get(verb, self.of.writers)
+        return frozenset() if verb in self.served else self.posts.get(verb, self.of.writers)
 
 
 def but(valid: Fields, *gone: str, **changes: Any) -> Fields:
@@ -225,12 +235,19 @@ class Record:
         """Captures a verb that is to take effect, and takes note of what it makes of the document."""
         stage, sample = self.stage, self.sample
         stage.world.clock.advance(sample.passes.get(verb, 0))
+        self.pass_to(sample.hand(verb))
         said = sample.verbs[verb](stage) if fields is None else fields
         op = self.write(verb, said)
         self.ops.append(op)
         if not sample.of.verbs[verb].removes:
             self.docs.append(sample.makes.get(verb, _as_said)(stage, dict(self.doc), said))
         return op
+
+    def pass_to(self, officer: str) -> None:
+        """Signs another officer in at the terminal, if it is not he already."""
+        stage, by = self.stage, self.sample.by
+        if by and stage.officer() != stage.world.ids[officer]:
+            stage.terminal.sign_in(officer, SECRET)
 
     def play(self, story: Iterable[str]) -> Record:
         for verb in story:

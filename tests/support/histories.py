@@ -9,6 +9,7 @@ from typing import Any
 
 from backend.audit import alarms, backups, epochs
 from backend.identity import postings, reports, rotation, terminals
+from backend.kernel.clock import to_text
 from backend.storage import tables
 from backend.storage.engine import sqlite_url
 from headless.chain import uuid7
@@ -110,6 +111,16 @@ def desk_moves_a_person(here: History) -> None:
     base = store.one(here.world, tables.records, id=record).version
     cell = here.world.ids[here.chance.choice(("C1", "C2", "D1"))]
     here.world.desk("INT", Act("person", "change", record, {"cell": cell}, base=base))
+
+
+def desk_takes_a_complaint(here: History) -> None:
+    """A person complains of the patrol officer of the other ward, who is left out of it."""
+    fields = {
+        "person": here.world.ids["p1"], "by": "person", "sort": "complaint", "addressed_to": "procuratorate",
+        "sealed": False, "words": "言语侮辱", "against": [here.world.ids["PAT2"]],
+        "received_at": to_text(here.world.clock.now()),
+    }  # fmt: skip
+    here.world.desk("INT", Act("complaint", "receive", uuid7(), fields))
 
 
 def posts_change(here: History) -> None:

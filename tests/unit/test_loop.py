@@ -50,7 +50,7 @@ def story() -> Story:
     made = Story([], rota=ROSTER, companions=[*loop.companions(), *mismatches.companions()])
     made.ward("W", "C1", "C2", "C3")
     for officer, place in ((FAR, "C3"), (MIDDLE, "C2"), (NEAR, "C1")):
-        scanned(made, officer, place, NOON - HOUR_MS)
+        scanned(made, officer, place, NOON - 30 * MINUTE_MS)
     return made.until(NOON - MINUTE_MS)
 
 
@@ -206,7 +206,7 @@ def test_however_often_it_is_asked_the_duties_are_the_same(step: int) -> None:
         ]  # fmt: skip
         end = NOON + 8 * HOUR_MS
         for officer, place in ((FAR, "C3"), (MIDDLE, "C2"), (NEAR, "C1")):
-            scanned(made, officer, place, NOON - HOUR_MS)
+            scanned(made, officer, place, NOON - 30 * MINUTE_MS)
         for at in range(NOON, end, ticks or end - NOON):
             upto = min(at + (ticks or end - NOON), end)
             for name, late, officer in events:

@@ -17,8 +17,8 @@ from backend.kernel.ids import HASH_BYTES, b64, sha256
 from backend.kernel.kind import REMOVED
 from backend.storage import tables
 
-_R, _V, _P, _Y, _D = (
-    tables.records.c, tables.versions.c, tables.partitions.c, tables.stays.c, tables.disputes.c
+_R, _V, _P, _Y, _D, _E = (
+    tables.records.c, tables.versions.c, tables.partitions.c, tables.stays.c, tables.disputes.c, tables.exclusions.c
 )  # fmt: skip
 _FILED = ("id", "kind", "version", "seq", "partition", "state")
 _LODGED = {"person": "cell", "place": "parent"}
@@ -52,6 +52,7 @@ class Records:
         self._view = view
         self._partitions: dict[str, _Partition] = {}
         self._disputes: dict[str, str] = {}
+        self._excluded: set[tuple[str, str]] = set()
         self._stays = _Stays(view)
         self._owner = ""
         self._run: tuple[str | None, int] = (None, 0)
@@ -74,6 +75,7 @@ class Records:
         self._stays.finish()
         self._check_partitions()
         self._check_disputes()
+        self._check_exclusions()
         if self._seq != self._view.state.seq:
             raise Broken(f"the newest version is number {self._seq}, the facility speaks of {self._view.state.seq}")
         return count
@@ -117,6 +119,8 @@ class Records:
             partition.total += _term(found)
         if said["kind"] == "conflict" and said["state"] in _OPEN:
             self._disputes[doc["record"]] = found.id
+        if said["partition"] == f"matter/{found.id}/base" and doc is not None:
+            self._excluded |= {(said["partition"], officer) for officer in doc["against"]}
 
     def _check_partitions(self) -> None:
         statement = select(tables.partitions).where(_P.facility == self._view.facility)
@@ -139,6 +143,13 @@ class Records:
         for record in sorted(rows.keys() | self._disputes.keys()):
             if rows.get(record) != self._disputes.get(record):
                 raise Broken(f"the dispute over record {record} is not its open conflict")
+
+    def _check_exclusions(self) -> None:
+        """Whoever is complained of in a matter's own record is left out of its partition, and nobody else is."""
+        statement = select(_E.partition, _E.officer).where(_E.facility == self._view.facility)
+        rows = {(row.partition, row.officer) for row in self._view.connection.execute(statement)}
+        if wrong := sorted(rows ^ self._excluded):
+            raise Broken(f"who is left out of {wrong[0][0]} is not who is complained of in it")
 
 
 class _Stays:
