@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from functools import partial
+from typing import Any
 
 import structlog
 from flask import Flask
@@ -17,6 +18,7 @@ from backend.audit.log import HeadSealer, signed_at
 from backend.duty.clockwork import Clockwork, Sources
 from backend.duty.companions import companions
 from backend.duty.deliveries import Courier
+from backend.duty.foresight import Foresight
 from backend.duty.packs import Packs
 from backend.facts.alerts import Alerts
 from backend.facts.board import Board
@@ -113,6 +115,8 @@ REMOVALS_SECONDS = 3600
 """How often it is asked whether removals have been listed long enough."""
 FILES_SECONDS = 1800
 """How often uploads that have run out, and files that nothing names, are seen to."""
+PATIENCE = 2_000
+"""Milliseconds for each second between ticks: how long a process leaves the duties to one that has just seen to them."""
 COLLECT_AFTER = 50_000
 """Objects that are new before garbage is looked for. A batch makes thousands that go by themselves, and to look through
 them each time there are seven hundred is a tenth of its work."""
@@ -174,17 +178,12 @@ def make_services(settings: Settings, clock: Clock) -> Services:
     clock = RisingClock(clock, _reached(store, highwater))
     door = Door(store, clock, HeadSealer(keyring.heads), highwater)
     acceptance = Acceptance(kinds())
-    sights = Sights(store)
-    rosters = Rosters(store)
-    duties = Duties(store)
-    shelf = Shelf(settings.data / "files")
+    sights, shelf = Sights(store), Shelf(settings.data / "files")
     uploads = Uploads(door, shelf)
     herald = Herald()
     hub = _make_hub(settings, store, clock, herald)
     commits = Commits(door, acceptance, herald)
     desk = Desk(door, commits, acceptance)
-    packs, contacts = Packs(store), Contacts(hub.listening)
-    sources = Sources(packs, rosters, contacts, keyring.nonce, companions())
     return Services(
         settings=settings,
         clock=clock,
@@ -209,16 +208,8 @@ def make_services(settings: Settings, clock: Clock) -> Services:
         sightings=Sightings(door),
         audience=Audience(store, sights),
         alerts=Alerts(store),
-        board=Board(store, duties, rosters),
-        handovers=Handovers(store, duties, rosters),
-        packs=packs,
-        rosters=rosters,
-        rota=Rota(store, rosters),
-        nearest=Nearest(store, rosters),
         desk=desk,
-        contacts=contacts,
-        clockwork=Clockwork(door, sources, desk.serve),
-        courier=Courier(store, duties, rosters, desk.serve),
+        **_of_duties(door, desk, hub, keyring),
         importer=Importer(door, desk.make),
         intake=Intake(settings.readers),
         uploads=uploads,
@@ -227,6 +218,24 @@ def make_services(settings: Settings, clock: Clock) -> Services:
         attachments=Attachments(store, sights, shelf, clock),
         faces=find_engine(),
     )
+
+
+def _of_duties(door: Door, desk: Desk, hub: Hub, keyring: Keyring) -> dict[str, Any]:
+    """The parts that know who is on duty and what is due, by their names in ``Services``."""
+    store = door.store
+    packs, rosters, duties, contacts = Packs(store), Rosters(store), Duties(store), Contacts(hub.listening)
+    clockwork = Clockwork(door, Sources(packs, rosters, contacts, keyring.nonce, companions()), desk.serve, PATIENCE * settings.tick_seconds)
+    return {
+        "packs": packs,
+        "rosters": rosters,
+        "rota": Rota(store, rosters, Nearest(store, rosters)),
+        "contacts": contacts,
+        "clockwork": clockwork,
+        "foresight": Foresight(store, rosters, clockwork),
+        "courier": Courier(store, duties, rosters, desk.serve),
+        "board": Board(store, duties, rosters),
+        "handovers": Handovers(store, duties, rosters),
+    }
 
 
 def _make_hub(settings: Settings, store: Store, clock: Clock, herald: Herald) -> Hub:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from backend.identity import terminals
 from backend.settings import Settings
-from bench import load
+from bench import load, tick
 from bench.load import Measured, now
 from bench.process import memory, running
 from demo.facility import build
@@ -95,7 +95,11 @@ def main() -> None:
     parser.add_argument("--database", help="SQLAlchemy URL of an empty database; SQLite in a fresh folder if left out")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--tick", action="store_true", help="what a tick of the duty rules costs, instead (bench.tick)")
     asked = parser.parse_args()
+    if asked.tick:
+        tick.run((1, 60), tick.TICKS, print)
+        return
     runs = []
     for _ in range(1 if asked.database else asked.runs):
         with tempfile.TemporaryDirectory(prefix="roundsman-bench-") as folder:

@@ -10,7 +10,7 @@ import random
 import uuid
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -36,6 +36,9 @@ _STAFF = (
     ("ADM", 1),
 )
 _OF_ONE_WARD = {"PAT", "DISC", "AUX"}
+# How many of a ward are graded. Those of grade 1 are the women's ward's: it is walked more often than the others (rule P02).
+_GRADED = (("grade2", 3), ("grade3", 6))
+_GRAVE = ("C", 3)
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class Person:
     sex: str
     cell: str
     state: str = "held"
+    risk: str | None = None
+    """As officers have graded it; None: nobody has."""
 
 
 @dataclass(frozen=True)
@@ -108,12 +113,12 @@ def build(seed: int = 20261122) -> Facility:
         "Roundsman Demo Detention Centre (synthetic)",
         "KSS",
         places,
-        _persons(seed, cells, everybody),
+        _graded(seed, cells, _persons(seed, cells, everybody)),
         officers,
     )
 
 
-def _id(seed: int, what: str) -> str:
+def made_id(seed: int, what: str) -> str:
     """A UUIDv7 (RFC 9562) of a fixed time, whose random part comes from the seed and the thing's own name:
     one more cell does not change the ids of all that follow it."""
     noise = int.from_bytes(hashlib.sha256(f"{seed}/{what}".encode()).digest())
@@ -141,10 +146,10 @@ def _along(letter: str) -> Iterator[tuple[str, str, str]]:
 def _places(seed: int) -> tuple[Place, ...]:
     places = []
     for number, letter in enumerate("ABC", 1):
-        ward = Place(_id(seed, f"place/{letter}"), "ward", letter, f"{letter}监区", None, number, ())
+        ward = Place(made_id(seed, f"place/{letter}"), "ward", letter, f"{letter}监区", None, number, ())
         places.append(ward)
         for step, (kind, code, name) in enumerate(_along(letter), 1):
-            here = _id(seed, f"place/{code}")
+            here = made_id(seed, f"place/{code}")
             places.append(Place(here, kind, code, ward.name + name, ward.id, step, (_tag(seed, code),)))
     return tuple(places)
 
@@ -155,7 +160,7 @@ def _officers(seed: int, wards: list[Place], everybody: Iterator[str]) -> tuple[
         for n in range(count):
             number = f"{100001 + len(officers)}"
             where = (wards[n % len(wards)].id,) if post in _OF_ONE_WARD else ()
-            officers.append(Officer(_id(seed, f"officer/{number}"), number, next(everybody), (post,), where))
+            officers.append(Officer(made_id(seed, f"officer/{number}"), number, next(everybody), (post,), where))
     return tuple(officers)
 
 
@@ -173,5 +178,17 @@ def _persons(seed: int, cells: list[Place], everybody: Iterator[str]) -> tuple[P
         for _ in range(size):
             number = f"2026-{next(numbers):06d}"
             sex = "f" if cell.code in _WOMENS else "m"
-            persons.append(Person(_id(seed, f"person/{number}"), number, next(everybody), sex, cell.id))
+            persons.append(Person(made_id(seed, f"person/{number}"), number, next(everybody), sex, cell.id))
     return tuple(persons)
+
+
+def _graded(seed: int, cells: list[Place], persons: tuple[Person, ...]) -> tuple[Person, ...]:
+    """The persons with the grades of risk that some of each ward have."""
+    ward = {cell.id: cell.code[0] for cell in cells}
+    grades: dict[str, str] = {}
+    for letter in sorted(set(ward.values())):
+        those = [person.id for person in persons if ward[person.cell] == letter]
+        wanted = [("grade1", _GRAVE[1] if letter == _GRAVE[0] else 0), *_GRADED]
+        risks = [grade for grade, count in wanted for _ in range(count)]
+        grades |= zip(random.Random(f"{seed}/risks/{letter}").sample(those, len(risks)), risks, strict=True)
+    return tuple(replace(person, risk=grades.get(person.id)) for person in persons)

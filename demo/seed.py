@@ -18,6 +18,7 @@ from backend.identity import facilities, officers, terminals
 from backend.identity.officers import NewOfficer, Officer
 from backend.kernel.clock import ManualClock
 from backend.settings import Settings
+from demo import roster
 from demo.facility import Facility, build
 from demo.rounds import LOCAL, PlannedRound, week_of_rounds
 from headless import patrol
@@ -102,13 +103,35 @@ def _add_records(services: Services, facility: Facility) -> None:
     persons = [
         Act("person", "create", p.id, {
             "number": p.number, "name": p.name, "sex": p.sex, "cell": p.cell, "state": p.state,
+            **({"risk": p.risk} if p.risk else {}),
         })
         for p in facility.persons
     ]  # fmt: skip
-    for post, acts in ((Post.ADM, places), (Post.INT, persons)):
+    for post, acts in ((Post.ADM, places), (Post.INT, persons), (Post.LEAD, _roster(services, facility))):
         outcomes = services.desk.act(_first(facility, post), acts)
         if any(outcome["status"] != "applied" for outcome in outcomes):
             raise RuntimeError(f"not applied: {[o for o in outcomes if o['status'] != 'applied'][0]}")
+
+
+def _roster(services: Services, facility: Facility) -> list[Act]:
+    """Patterns and who is on them, from the day on which the facility begins."""
+    since = datetime.fromtimestamp(services.clock.now() / 1000, LOCAL).date().isoformat()
+    made = [
+        Act("shift.pattern", "create", p.id, {
+            "name": p.name, "cycle": list(p.cycle), "worked": p.worked, "anchor": p.anchor,
+            "shifts": [dict(zip(("code", "name", "starts", "ends"), shift, strict=True)) for shift in p.shifts],
+            "main_from": since if p.main else None,
+        })
+        for p in roster.patterns(SEED)
+    ]  # fmt: skip
+    placed = [
+        Act("shift.roster", "assign", r.id, {
+            "officer": r.officer, "post": r.post, "pattern": r.pattern, "offset": r.offset, "places": list(r.places),
+            "since": since, "until": None,
+        })
+        for r in roster.rows(facility, SEED)
+    ]  # fmt: skip
+    return made + placed
 
 
 def _first(facility: Facility, post: Post) -> Officer:

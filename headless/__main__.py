@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from headless import patrol
+from headless import duties, handing, patrol
 from headless.errors import Frozen, HeadlessError, NotSignedIn, Offline, Problem, Wiped
 from headless.store import Queued
 from headless.terminal import Pulled, Terminal
@@ -202,6 +202,26 @@ def round_close(context: click.Context, reason: str | None) -> None:
         result = "completed" if reason is None else "interrupted"
         patrol.close_round(terminal, round_id, result=result, reason=reason)
         click.echo(f"巡视结束 round closed ({result}, {count} visits). {_backlog(terminal)}")
+
+
+@main.command("duties")
+@click.option("--ringing", is_flag=True, help="Only what rings now.")
+@click.pass_context
+def duties_due(context: click.Context, ringing: bool) -> None:
+    """List what is to be done now and within 24 hours, by this terminal's clock. Works without signal."""
+    with _terminal(context) as terminal:
+        _officer(terminal)
+        found = duties.ringing(terminal) if ringing else duties.agenda(terminal)
+        click.echo("\n".join(map(duties.line, found)) or "无待办 nothing to be done")
+
+
+@main.command("since")
+@click.pass_context
+def since_last_here(context: click.Context) -> None:
+    """Show what has happened since the officer was last here, on one page. Needs signal."""
+    with _terminal(context) as terminal:
+        _officer(terminal)
+        click.echo("\n".join(handing.page(terminal)))
 
 
 @main.command()

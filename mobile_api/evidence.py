@@ -18,6 +18,7 @@ from backend.audit.evidence.export import Keys, export
 from backend.audit.evidence.order import LONGEST_REASON, NothingThere, Order, Who, order
 from backend.audit.evidence.scope import Scope, chosen
 from backend.domain.posts import Post
+from backend.identity.exclusions import left_out
 from backend.kernel.clock import from_text
 from backend.kernel.problems import Problem
 from backend.records.forms import reference
@@ -75,6 +76,9 @@ def scope_of(said: dict[str, Any]) -> Scope:
 def export_evidence(body: dict[str, Any]) -> Response:
     """Get an evidence bundle; that it was taken, by whom, of what and why, is a leaf in it."""
     here, mine = services(), session()
+    with here.store.reading() as connection:
+        if left_out(connection, mine.officer.facility, mine.officer.officer):
+            raise Problem("role.forbidden")  # a bundle leaves nothing out of what it is of: somebody else takes it
     who = Who(mine.officer.facility, mine.officer.officer, mine.session, mine.terminal)
     try:
         ordered = order(here.door, who, scope_of(body), body["reason"])

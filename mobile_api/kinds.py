@@ -44,6 +44,7 @@ def describe(kind: Kind) -> dict[str, Any]:
             "edits": verb.edits,
             "watches": list(verb.watches),
             "removes": verb.removes,
+            "served": verb.served,
             "fields": [form_field(key, field) for key, field in verb.schema().load_fields.items()],
         }
         for name, verb in kind.verbs.items()

@@ -7,11 +7,14 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from backend.domain.posts import READERS
+from backend.domain.posts import READERS, Post
+from backend.domain.shift_words import ROSTERED
+from backend.facts.rota import RANKS
+from backend.records.forms import reference
 from mobile_api.blueprint import Blueprint
 from mobile_api.guard import session, signed_in
 from mobile_api.services import services
-from mobile_api.view_forms import nested, several, text, time
+from mobile_api.view_forms import nested, several, text, time, whole
 
 blueprint = Blueprint("rosters", __name__, url_prefix="/v1/roster", description="Who is on duty")
 
@@ -59,6 +62,18 @@ class RosterStint(RosterShift):
     instead = text(allow_none=True)
 
 
+class RosterClash(Schema):
+    """Hours in which an officer is on two rosters: the shift that he serves, and the one that waits until it ends."""
+
+    officer = text()
+    number = text(allow_none=True)
+    name = text(allow_none=True)
+    stands = text()
+    yields = text()
+    since = time()
+    until = time()
+
+
 class RosterTold(Schema):
     """``known`` false: nobody is on a roster, so that all officers serve all their posts."""
 
@@ -66,6 +81,7 @@ class RosterTold(Schema):
     days = several(RosterDay)
     shifts = several(RosterShift)
     stints = several(RosterStint)
+    clashes = several(RosterClash)
 
 
 class OnDuty(Schema):
@@ -75,6 +91,34 @@ class OnDuty(Schema):
     known = fields.Boolean(required=True)
     shift = nested(RosterShift)
     on_duty = several(RosterStint)
+
+
+class Where(Schema):
+    """To which place, and who of those on duty: at which post; absent: at any."""
+
+    place = reference()
+    post = fields.String(validate=validate.OneOf(tuple(ROSTERED)))
+
+
+class OfficerNear(Schema):
+    """An officer on duty. ``steps``: in the same ward, by how many places of the walk; ``scanned``: where he scanned a tag
+    last, null where that is too long ago to say anything."""
+
+    officer = text()
+    number = text(allow_none=True)
+    name = text(allow_none=True)
+    post = text()
+    near = fields.String(required=True, validate=validate.OneOf(RANKS))
+    steps = whole()
+    scanned_at = time(allow_none=True)
+    scanned = text(allow_none=True)
+
+
+class OfficersNear(Schema):
+    """Officers on duty, the nearest first."""
+
+    at = time()
+    officers = several(OfficerNear)
 
 
 @blueprint.get("")
@@ -93,3 +137,13 @@ def present() -> dict[str, Any]:
     """Who is on duty now."""
     here = services()
     return here.rota.present(session().officer.facility, here.clock.now())
+
+
+@blueprint.get("/nearest")
+@signed_in(Post.LEAD, Post.DIR)
+@blueprint.arguments(Where, location="query")
+@blueprint.response(200, OfficersNear)
+def near(asked: dict[str, Any]) -> dict[str, Any]:
+    """Who on duty is nearest to a place, by the tags that were scanned last."""
+    here, posts = services(), (asked["post"],) if "post" in asked else ()
+    return here.rota.near(session().officer.facility, here.clock.now(), posts, asked["place"])

@@ -10,11 +10,11 @@ from flask import current_app
 from backend.audit.highwater import HighWater
 from backend.duty.clockwork import Clockwork
 from backend.duty.deliveries import Courier
+from backend.duty.foresight import Foresight
 from backend.duty.packs import Packs
 from backend.facts.alerts import Alerts
 from backend.facts.board import Board
 from backend.facts.handovers import Handovers
-from backend.facts.nearest import Nearest
 from backend.facts.rosters import Rosters
 from backend.facts.rota import Rota
 from backend.files.receiving import Receiver
@@ -82,10 +82,10 @@ class Services:
     packs: Packs
     rosters: Rosters
     rota: Rota
-    nearest: Nearest
     desk: Desk
     contacts: Contacts
     clockwork: Clockwork
+    foresight: Foresight
     courier: Courier
     importer: Importer
     intake: Intake

@@ -25,8 +25,9 @@ UNHURRIED = {
     "ROUNDSMAN_SIGN_INS": "0",
     "ROUNDSMAN_ENROLMENTS": "0",
     "ROUNDSMAN_REQUESTS": "0",
+    "ROUNDSMAN_TICK_SECONDS": "0",
 }
-"""Settings for those who step a clock by hours, or enrol a hundred terminals at one moment."""
+"""Settings for those who step a clock by hours, or enrol a hundred terminals at one moment; they tick themselves if at all."""
 _RESPAWN = "--respawn-failed-workers"
 
 

@@ -119,6 +119,7 @@ def _issue(work: Work) -> Item | None:
     fields = {
         "rule": None, "directive": "加强巡视", "source": None, "cause": None, "posts": ["PAT", "DISC"], "officer": None,
         "person": None, "place": _cell(work), "opens_at": to_text(now), "due_at": to_text(now + 60 * MINUTE),
+        "asks": None, "loud": False, "warn_at": None, "chain": [],
     }  # fmt: skip
     return work.do("duty", "issue", uuid7(work.chance, now), fields)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from backend.audit.checks import chains, decisions, files, kept, log
+from backend.audit.checks import chains, decisions, duties, files, kept, log
 from backend.audit.checks.base import Broken, View
 from backend.audit.checks.rows import Records
 from backend.audit.checks.told import Told
@@ -72,6 +72,7 @@ def _verify(view: View, told: Told, witness: str | None) -> Verified:
     decisions.check_postings(view, told)
     decisions.check_factors(view, told)
     decisions.check_confirmations(view, told)
+    duties.check_duties(view, told)
     versions = Records(view).check(told)
     leaves, heads = sum(each.size for each in epochs), sum(each.heads for each in epochs)
     return Verified(view.facility, state.epoch, state.size, leaves, operations, versions, heads, claimed["root"])

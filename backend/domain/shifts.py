@@ -118,7 +118,8 @@ class Leave:
 
 @dataclass(frozen=True, slots=True)
 class Acting:
-    """An officer acts at a post; ``instead``: in the hours of that officer's stints there, None: all the time."""
+    """An officer acts at a post while he holds it; ``instead``: in the hours of that officer's stints there, None: all the
+    time."""
 
     id: str
     officer: str
@@ -146,8 +147,8 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that stints follow from. ``holders``: who serves a post that nobody is rostered at; ``gone``: officer → since when
-    he serves no longer, whatever else is said of him."""
+    """All that stints follow from. ``holders``: who serves a post that nobody is rostered at; ``posted``: officer and post →
+    the periods in which he held it; ``gone``: officer → since when he serves no longer, whatever else is said of him."""
 
     patterns: Mapping[str, Pattern] = field(default_factory=dict)
     rows: tuple[Row, ...] = ()
@@ -155,6 +156,7 @@ class Plan:
     leaves: tuple[Leave, ...] = ()
     actings: tuple[Acting, ...] = ()
     holders: tuple[Holder, ...] = ()
+    posted: Mapping[tuple[str, str], tuple[tuple[int, int], ...]] = field(default_factory=dict)
     gone: Mapping[str, int] = field(default_factory=dict)
     calendar: Calendar = Calendar()
 
@@ -194,12 +196,34 @@ def stints(plan: Plan, first: date, last: date) -> list[Stint]:
     """The stints of some days, both included, and those that reach into them: by their beginnings."""
     begin, end = start_of(first), start_of(last + _ONE)
     plan = _near(plan, first - 2 * _ONE, last + _ONE)
-    found = _swapped(list(_rostered(plan, first - 2 * _ONE, last)), plan.swaps)
-    found += _unrostered(plan, first - _ONE, last)
-    found = _without_leaves(found, plan.leaves)
-    found = _with_acting(_once(found), plan.actings)
+    found = _with_acting(_once(_asked(plan, first, last)), plan)
     found = [part for each in found for part in within(each, each.since, plan.gone.get(each.officer, each.until))]
     return sorted((each for each in found if each.since < end and each.until > begin), key=_order)
+
+
+def clashes(plan: Plan, first: date, last: date) -> list[tuple[Stint, Stint]]:
+    """Stints of one officer that meet on some days, both included: the one that stands, and the one that gives way."""
+    begin, end = start_of(first), start_of(last + _ONE)
+    found, standing = [], dict[str, Stint]()
+    for each in sorted(_asked(_near(plan, first - 2 * _ONE, last + _ONE), first, last), key=_precedence):
+        before = standing.get(each.officer) if each.shift else None
+        if (
+            before is not None
+            and each.since < before.until
+            and each.since < end
+            and min(each.until, before.until) > begin
+        ):
+            found.append((before, each))
+        if each.shift and (before is None or before.until < each.until):
+            standing[each.officer] = each
+    return found
+
+
+def _asked(plan: Plan, first: date, last: date) -> list[Stint]:
+    """Stints as rosters, swaps and leaves say, also where they meet."""
+    found = _swapped(_rostered(plan, first - 2 * _ONE, last), plan.swaps)
+    found += _unrostered(plan, first - _ONE, last)
+    return _without_leaves(found, plan.leaves)
 
 
 def _near(plan: Plan, first: date, last: date) -> Plan:
@@ -216,6 +240,11 @@ def _near(plan: Plan, first: date, last: date) -> Plan:
 
 def _order(stint: Stint) -> tuple[int, int, str, str]:
     return stint.since, -stint.until, stint.officer, stint.post
+
+
+def _precedence(stint: Stint) -> tuple[int, int, str, str, str]:
+    """Of two stints alike, what was taken over by a swap or in a leave comes after one's own."""
+    return *_order(stint), stint.instead or ""
 
 
 def _rostered(plan: Plan, first: date, last: date) -> Iterator[Stint]:
@@ -242,20 +271,25 @@ def _unrostered(plan: Plan, first: date, last: date) -> Iterator[Stint]:
                     yield Stint(holder.officer, post, places, begins, ends, "")
 
 
-def _swapped(found: list[Stint], swaps: Sequence[Swap]) -> list[Stint]:
+def _swapped(found: Iterable[Stint], swaps: Sequence[Swap]) -> list[Stint]:
+    of: dict[date, list[Swap]] = {}
     for swap in sorted(swaps, key=lambda each: each.seq):
-        found = exchanged(found, swap)
-    return found
+        for day in swap.days:
+            of.setdefault(day, []).append(swap)
+    return [_given(each, of.get(day_of(each.since), ())) for each in found]
 
 
 def exchanged(found: Iterable[Stint], swap: Swap) -> list[Stint]:
     """Stints with those of two officers on the days of a swap exchanged; done twice, it changes nothing."""
-    one, other = swap.officers
-    to = {one: other, other: one}
-    return [
-        _taken(each, to[each.officer]) if each.officer in to and day_of(each.since) in swap.days else each
-        for each in found
-    ]
+    return _swapped(found, (swap,))
+
+
+def _given(stint: Stint, swaps: Iterable[Swap]) -> Stint:
+    for swap in swaps:
+        one, other = swap.officers
+        if stint.officer in swap.officers:
+            stint = _taken(stint, other if stint.officer == one else one)
+    return stint
 
 
 def _taken(stint: Stint, officer: str) -> Stint:
@@ -265,16 +299,19 @@ def _taken(stint: Stint, officer: str) -> Stint:
 
 
 def without(stint: Stint, since: int, until: int) -> list[Stint]:
-    """What is left of a stint outside some hours."""
-    before = replace(stint, until=min(stint.until, since))
-    after = replace(stint, since=max(stint.since, until))
-    return [each for each in (before, after) if each.since < each.until]
+    """What is left of a stint outside some hours: none, one or two parts."""
+    if until <= stint.since or stint.until <= since:
+        return [stint]
+    before = [replace(stint, until=since)] if stint.since < since else []
+    return [*before, replace(stint, since=until)] if until < stint.until else before
 
 
 def within(stint: Stint, since: int, until: int) -> list[Stint]:
-    """The part of a stint that lies in some hours; none, or one."""
-    part = replace(stint, since=max(stint.since, since), until=min(stint.until, until))
-    return [part] if part.since < part.until else []
+    """The part of a stint that lies in some hours: none, or one."""
+    begins, ends = max(stint.since, since), min(stint.until, until)
+    if begins >= ends:
+        return []
+    return [stint if (begins, ends) == (stint.since, stint.until) else replace(stint, since=begins, until=ends)]
 
 
 def _without_leaves(found: list[Stint], leaves: Sequence[Leave]) -> list[Stint]:
@@ -309,26 +346,24 @@ def _left(stint: Stint, leaves: Iterable[Leave]) -> list[Stint]:
 
 
 def _once(found: Iterable[Stint]) -> list[Stint]:
-    """Stints of which no two of one officer meet, but where nobody is rostered at his posts, which he serves together.
-
-    Whom a shift was given to by hand (a swap, a leave) serves it after his own.
-    """
+    """Stints of which no two of one officer meet, but where nobody is rostered at his posts, which he serves together."""
     kept, reached = [], dict[str, int]()
-    for each in sorted(found, key=lambda stint: (*_order(stint), stint.instead or "")):
+    for each in sorted(found, key=_precedence):
         if not each.shift:
             kept.append(each)
             continue
         begins = max(each.since, reached.get(each.officer, each.since))
         if begins < each.until:
-            kept.append(replace(each, since=begins))
+            kept.append(each if begins == each.since else replace(each, since=begins))
             reached[each.officer] = each.until
     return kept
 
 
-def _with_acting(found: list[Stint], actings: Sequence[Acting]) -> list[Stint]:
+def _with_acting(found: list[Stint], plan: Plan) -> list[Stint]:
     """Who acts does nothing else in those hours, and he for whom he acts is not on duty."""
-    for acting in sorted(actings, key=lambda each: (each.since, each.id)):
-        hours = list(_hours(found, acting))
+    for acting in sorted(plan.actings, key=lambda each: (each.since, each.id)):
+        held = plan.posted.get((acting.officer, acting.post), ())
+        hours = [part for part in _hours(found, acting) for part in _common(part, held)]
         for since, until in hours:
             cleared: list[Stint] = []
             for each in found:
@@ -348,8 +383,15 @@ def _hours(found: Iterable[Stint], acting: Acting) -> Iterator[tuple[int, int]]:
         return
     for each in found:
         if each.officer == acting.instead and each.post == acting.post:
-            for part in within(each, acting.since, acting.until):
-                yield part.since, part.until
+            yield from _common((each.since, each.until), ((acting.since, acting.until),))
+
+
+def _common(part: tuple[int, int], periods: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """What a time has in common with some periods."""
+    for since, until in periods:
+        begins, ends = max(part[0], since), min(part[1], until)
+        if begins < ends:
+            yield begins, ends
 
 
 def turns(plan: Plan, first: date, last: date) -> list[Shift]:
@@ -402,25 +444,22 @@ class Roster:
         self.calendar = plan.calendar
         self.known = bool(plan.rows)
         self._above = above
+        self._ways: dict[str | None, frozenset[str]] = {}
         self._days: dict[date, list[Stint]] = {}
         self._turns: dict[date, list[Shift]] = {}
 
     def on_duty(self, at: int, posts: Iterable[str] = (), place: str | None = None) -> list[Stint]:
         """Who serves at a moment, by officer: at some posts (none named: at any), answering for a place, for what it lies in
         or for a part of it (None: for any)."""
-        wanted = frozenset(posts)
+        wanted, way = frozenset(posts), self._way(place)
         found = [
             each
             for each in self._day(day_of(at))
             if each.since <= at < each.until
             and (not wanted or each.post in wanted)
-            and (place is None or not each.places or self._answers(each.places, place))
+            and (place is None or not each.places or any(own in way or place in self._way(own) for own in each.places))
         ]
         return sorted(found, key=lambda each: (each.officer, each.post))
-
-    def _answers(self, places: Iterable[str], place: str) -> bool:
-        way = self._way(place)
-        return any(each in way or place in self._way(each) for each in places)
 
     def stints(self, since: int, until: int) -> list[Stint]:
         """All stints that reach into some time, whole, by their beginnings."""
@@ -446,8 +485,12 @@ class Roster:
 
     def _way(self, place: str | None) -> frozenset[str]:
         """A place and all that it lies in."""
-        found: set[str] = set()
-        while place is not None and place not in found:
-            found.add(place)
-            place = self._above.get(place)
-        return frozenset(found)
+        found = self._ways.get(place)
+        if found is None:
+            above: set[str] = set()
+            at = place
+            while at is not None and at not in above:
+                above.add(at)
+                at = self._above.get(at)
+            found = self._ways[place] = frozenset(above)
+        return found

@@ -14,18 +14,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import orjson
 import structlog
 from sqlalchemy import Connection
 
+from backend.audit import reckoning
 from backend.audit.log import append
 from backend.domain.rules.model import Pack
 from backend.duty.engine.course import Ports
 from backend.duty.engine.engine import Engine, Run
-from backend.duty.engine.family import Act, Presence, Rota, Watcher
+from backend.duty.engine.family import Act, Input, Presence, Rota, Watcher
 from backend.duty.inputs import Inputs
 from backend.duty.packs import Packs
 from backend.duty.presence import Present
-from backend.duty.state import Cursor, States
+from backend.duty.state import Cursor, States, Weights
 from backend.facts.rosters import Rosters
 from backend.identity import system
 from backend.identity.contacts import Contacts
@@ -55,6 +57,7 @@ class _Kept:
     """An engine with the cursor that it has run to. ``base``: the cursor that is written down; ``last``: when that was."""
 
     engine: Engine
+    weights: Weights
     cursor: Cursor
     base: Cursor | None
     last: int
@@ -80,10 +83,16 @@ class _Round:
     cursor: Cursor
 
 
-class Clockwork:
-    """Ticks for facilities. Every serving process may have one."""
+class _Elsewhere(Exception):
+    """Another process has just ticked."""
 
-    def __init__(self, door: Door, sources: Sources, serve: Serve) -> None:
+
+class Clockwork:
+    """Ticks for facilities. Every serving process may have one: while another one ticks, and for ``patience_ms`` after, this
+    one leaves it to that, since it would have to read anew what the engine has in mind."""
+
+    def __init__(self, door: Door, sources: Sources, serve: Serve, patience_ms: int = 0) -> None:
+        self._patience_ms = patience_ms
         self._door = door
         self._sources = sources
         self._serve = serve
@@ -104,6 +113,8 @@ class Clockwork:
             for _ in range(MOST_ROUNDS):
                 try:
                     acts, finished = self._round(facility)
+                except _Elsewhere:
+                    break
                 except Problem as problem:
                     self._kept.pop(facility, None)
                     if problem.code != "state.changed":
@@ -116,6 +127,25 @@ class Clockwork:
                 if finished:
                     break
             return done
+
+    def foresee(self, facility: str, at: int) -> list[tuple[Act, str]]:
+        """What would be done up to a moment to come if nothing more happened: each act with the state that it leaves its
+        record in, as far as it says. Nothing is written. Raises UnknownFacility."""
+        now = self._door.clock.now()
+        officer = system.ensure(self._door, facility).officer
+        found: list[tuple[Act, str]] = []
+        with self._door.store.reading() as connection:
+            base = self._states.cursor(connection, facility)
+            pack = self._sources.packs.in_force(connection, facility, now)
+            kept = self._opened(connection, facility, base, self._ports(connection, facility, officer, pack, now), now)
+            inputs = self._first(connection, facility, kept, now)
+            for _ in range(MOST_ROUNDS):
+                run = kept.engine.advance(inputs, at)
+                inputs = inputs[run.heard :]
+                found += [(act, act.becomes or "") for act in run.acts]
+                if not run.halted:
+                    break
+        return found
 
     def _round(self, facility: str) -> tuple[int, bool]:
         """One look and what comes of it: how many acts, and whether the clock has come to the present."""
@@ -133,6 +163,8 @@ class Clockwork:
     def _look(self, connection: Connection, facility: str, officer: str, now: int) -> _Round:
         base = self._states.cursor(connection, facility)
         kept = self._kept.get(facility)
+        if base is not None and (kept is None or kept.base != base) and 0 <= now - base.at < self._patience_ms:
+            raise _Elsewhere
         pack = self._sources.packs.in_force(connection, facility, now)
         if kept is None or kept.base != base or kept.cursor.pack != pack.digest:
             kept = self._opened(connection, facility, base, self._ports(connection, facility, officer, pack, now), now)
@@ -140,23 +172,27 @@ class Clockwork:
         else:
             kept.engine.told(self._ports(connection, facility, officer, pack, now))
         epoch, seq = self._inputs.reach(connection, facility)
-        if not kept.engine.began:
-            for each in self._inputs.standing(connection, facility):
-                kept.engine.learn([each], now)
-            kept.engine.begin(now)
-            return _Round(kept, kept.engine.advance([], now), Cursor(epoch, seq, now, pack.digest))
-        kept.engine.begin(now)
-        inputs = self._inputs.since(connection, facility, kept.cursor.seq) if seq > kept.cursor.seq else []
+        inputs = self._first(connection, facility, kept, now)
         run = kept.engine.advance(inputs, now)
         upto = seq if run.heard == len(inputs) else inputs[run.heard].after.seq - 1
         return _Round(kept, run, Cursor(epoch, upto, run.reached, pack.digest))
 
+    def _first(self, connection: Connection, facility: str, kept: _Kept, now: int) -> list[Input]:
+        """What the engine has not heard; one that begins has learnt what was before, and hears nothing more."""
+        if kept.engine.began:
+            kept.engine.begin(now)
+            return self._inputs.since(connection, facility, kept.cursor.seq)
+        for each in self._inputs.standing(connection, facility):
+            kept.engine.learn([each], now)
+        kept.engine.begin(now)
+        return []
+
     def _opened(self, connection: Connection, facility: str, base: Cursor | None, ports: Ports, now: int) -> _Kept:
         """The engine from what is written down, or from nothing."""
         cursor = base or Cursor(1, 0, now, ports.pack.digest)
-        memory = self._states.memory(connection, facility)
+        memory, weights = self._states.read(connection, facility)
         engine = Engine(ports, memory, self._sources.companions, _broken, cursor.at)
-        return _Kept(engine, cursor, base, now)
+        return _Kept(engine, weights, cursor, base, now)
 
     def _ports(self, connection: Connection, facility: str, officer: str, pack: Pack, now: int) -> Ports:
         rota: Rota = self._sources.rosters.read(connection, facility)
@@ -170,14 +206,17 @@ class Clockwork:
 
     def _write(self, facility: str, look: _Round, now: int) -> None:
         kept, acts = look.kept, look.run.acts
-        changes = kept.engine.memory.changes()
+        changed = kept.engine.memory.changes().items()
+        changes = {key: None if body is None else orjson.dumps(body) for key, body in changed}
+        watches = kept.weights.change(changes)
 
         def first(transaction: Transaction) -> None:
             if self._states.cursor(transaction.connection, facility) != kept.base:
                 raise Problem("state.changed")
             self._states.write(transaction, look.cursor, changes)
-            facts = {"seq": look.cursor.seq, "pack": look.cursor.pack, "acts": len(acts)}
-            append(transaction, "duties.reckoned", facts)
+            upto = look.cursor
+            facts = {"epoch": upto.epoch, "seq": upto.seq, "clock": upto.at, "pack": upto.pack, "acts": len(acts)}
+            append(transaction, reckoning.ACT, facts | {"watches": watches})
 
         outcomes = self._serve(facility, acts, first)
         kept.base, kept.last = look.cursor, now

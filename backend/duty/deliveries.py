@@ -77,7 +77,7 @@ class Courier:
     def tend(self, facility: str, now: int) -> int:
         """Notes what is pending in a facility; how much that was. Raises Problem ``server.busy``, ``state.changed``."""
         with self._store.reading() as connection:
-            waiting = [duty for duty in self._duties.read(connection, facility, now) if silent(duty, now)]
+            waiting = [duty for duty in self._duties.every(connection, facility, now) if silent(duty, now)]
             receipts = {duty.id: self._received(connection, facility, duty, now) for duty in waiting}
         acts = pending(waiting, receipts, now)
         if acts:

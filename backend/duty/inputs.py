@@ -44,6 +44,8 @@ class Inputs:
 
     def since(self, connection: Connection, facility: str, after: int) -> list[Input]:
         """All versions beyond ``after``, in their order."""
+        if self.reach(connection, facility)[1] <= after:
+            return []
         names = [name for (name,) in self._fresh.tuples(connection, {"f": facility, "after": after})]
         if not names:
             return []

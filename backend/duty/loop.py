@@ -5,8 +5,8 @@ time pass. A step that is late is told to the leader, then to the director. Who 
 ``backend.domain.routing``. Times run from when the server learnt of a step: nobody is late for what was still on its way.
 
 It is a companion of the engine (``backend.duty.engine.family``). Of a report it keeps ``{c: category, s: severity, a: area,
-p: person, l: place, by: who reported it, asked: officers asked so far, ok: acknowledged, st: open | handled}``; of an officer
-``{l: place, t: when}``, where he was last seen by a scan.
+p: person, l: place, by: who reported it, asked: officers asked so far, ok: acknowledged, st: open | handled, n: how often it
+was asked anew, w: when the next one is asked}``; of an officer ``{l: place, t: when}``, where he was last seen by a scan.
 """
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ STEPS = {
     "answer": Text("反馈处置结果", "answer what came of it"),
     "close": Text("审核并办结", "look at it and close it"),
 }
-"""What each step asks. The rule that a duty names is ``loop.<step>``."""
+"""What each step asks. The rule that a duty names is ``loop.<step>``; ``loop.task`` is a post's own work."""
+TASK = Text("本岗位的相应工作", "the post's own work because of it")
 TAKEN = "已由其他民警签收 / another officer has acknowledged it"
 OVER = "该信息已办结或撤回 / it is closed or withdrawn"
-CHANGED = "程度或种类已变更，重新下达 / it is taken for something else and asked anew"
+CHANGED = "情况已变更，重新下达 / things have changed, it is asked anew"
 
 _ELSEWHERE, _UNKNOWN = 10_000, 20_000
 
@@ -68,7 +69,7 @@ class Loop(Quiet):
             book.forget(subject)
         elif not body["ok"] and body["st"] == "open":
             if any(duty.state == "acknowledged" for duty in _of(book, subject, "first")):
-                book.keep(subject, {**body, "ok": True})
+                _keep(book, subject, {**body, "ok": True})
             else:
                 _ask_next(book, subject, body)
 
@@ -79,7 +80,7 @@ class Loop(Quiet):
         if body is None or body["st"] != "open":
             return
         if step == "first" and not body["ok"]:
-            book.keep(duty.subject, {**body, "ok": True})
+            _keep(book, duty.subject, {**body, "ok": True, "w": None})
             _call_off(book, duty.subject, TAKEN, "first")
         elif step == "handle":
             _ask_close(book, duty.subject, body)
@@ -103,9 +104,9 @@ def _begin(book: Book, heard: Heard) -> None:
     event = heard.event
     body: Body = {
         "c": event.facts["category"], "s": event.facts["severity"], "a": event.facts["area"], "p": event.person,
-        "l": event.place, "by": heard.officer, "asked": [], "ok": False, "st": "open",
+        "l": event.place, "by": heard.officer, "asked": [], "ok": False, "st": "open", "n": 0, "w": None,
     }  # fmt: skip
-    book.keep(_subject(heard), body)
+    _keep(book, _subject(heard), body)
     _route(book, _subject(heard), body)
 
 
@@ -128,11 +129,12 @@ def _ask(book: Book, subject: str, body: Body, part: str, posts: Sequence[str], 
     late = TIMES[body["s"]].late
     leads = (due, (Post.LEAD.value,)), (due + late, (Post.DIR.value,))
     chain = leads[1:] if Post.LEAD in posts else leads
-    loud = body["s"] == "urgent" and step not in {"answer", "close"}
+    loud = step == "first" or (body["s"] == "urgent" and step not in {"answer", "close"})
     book.ask(
         Ask(
             OWNER, subject, book.now, due, text, SOURCE, tuple(str(post) for post in posts), f"loop.{step}",
-            part=part, chain=chain, loud=loud, person=body["p"], place=body["l"], cause=subject.partition("/")[2], **other,
+            part=f"{part}:{body['n']}", chain=chain, loud=loud, person=body["p"], place=body["l"],
+            cause=subject.partition("/")[2], **other,
         )
     )  # fmt: skip
 
@@ -144,10 +146,10 @@ def _ask_next(book: Book, subject: str, body: Body) -> None:
     waiting = [officer for officer in _nearest(book, body, posts) if officer not in {*body["asked"], body["by"]}]
     if waiting and len(body["asked"]) < MOST_ASKED:
         _ask(book, subject, body, f"first:{waiting[0]}", posts, book.now + within, officer=waiting[0])
-        book.keep(subject, {**body, "asked": [*body["asked"], waiting[0]]}, book.now + within)
+        _keep(book, subject, {**body, "asked": [*body["asked"], waiting[0]], "w": book.now + within})
     else:
         _ask(book, subject, body, "first:all", posts, book.now + within)
-        book.keep(subject, body)
+        _keep(book, subject, {**body, "w": None})
 
 
 def _nearest(book: Book, body: Body, posts: Sequence[str]) -> list[str]:
@@ -182,6 +184,11 @@ def _seen(book: Book, heard: Heard) -> None:
         book.keep(subject, {"l": place, "t": heard.when}, heard.at + SEEN_MS)
 
 
+def _keep(book: Book, subject: str, body: Body) -> None:
+    """Keeps what is known of a report, to be woken when the next one is to be asked."""
+    book.keep(subject, body, body["w"])
+
+
 def _of(book: Book, subject: str, *steps: str) -> list[Open]:
     return [duty for duty in book.open(subject) if duty.part.partition(":")[0] in steps]
 
@@ -197,16 +204,22 @@ def _call_off(book: Book, subject: str, reason: str, *steps: str) -> None:
 
 
 def _acknowledged(book: Book, heard: Heard, body: Body) -> None:
-    subject = _subject(heard)
-    asked = _of(book, subject, "first")
-    book.keep(subject, {**body, "ok": True})
-    for duty in asked:
+    _keep(book, _subject(heard), {**body, "ok": True, "w": None})
+    _on_its_way(book, heard)
+
+
+def _on_its_way(book: Book, heard: Heard) -> None:
+    """An officer has gone there: he has done what was asked of him or of all, and nobody else need go first."""
+    for duty in _of(book, _subject(heard), "first"):
         if duty.officer in {None, heard.officer}:
             book.fulfil(duty.id, heard.record, heard.when)
-    _call_off(book, subject, TAKEN, "first")
+    _call_off(book, _subject(heard), TAKEN, "first")
 
 
-def _deployed(book: Book, heard: Heard, _body: Body) -> None:
+def _deployed(book: Book, heard: Heard, body: Body) -> None:
+    """A leader who sends others than before, or elsewhere, has thought better of it."""
+    _keep(book, _subject(heard), {**body, "n": body["n"] + 1})
+    _call_off(book, _subject(heard), CHANGED, "sent")
     _fulfil(book, heard, "deploy")
 
 
@@ -214,7 +227,8 @@ def _sent(book: Book, heard: Heard, body: Body) -> None:
     """An officer or a post that the leader named."""
     facts, subject = heard.event.facts, _subject(heard)
     until = facts["until"]
-    due = max(book.now, from_text(str(until))) if until else book.now + TIMES[body["s"]].handle
+    said = from_text(str(until)) if until else 0
+    due = said if said > book.now else book.now + TIMES[body["s"]].handle
     if facts["officer"]:
         officer = str(facts["officer"])
         _ask(book, subject, body, f"sent:{officer}", first(body["c"], body["a"]), due, officer=officer)
@@ -223,10 +237,15 @@ def _sent(book: Book, heard: Heard, body: Body) -> None:
 
 
 def _handled(book: Book, heard: Heard, body: Body) -> None:
+    """Others whom the leader sent have their own part in it, which goes on."""
     subject = _subject(heard)
-    body = {**body, "ok": True, "st": "handled"}
-    book.keep(subject, body)
-    _fulfil(book, heard, "first", "handle", "sent")
+    body = {**body, "ok": True, "st": "handled", "w": None}
+    _keep(book, subject, body)
+    _on_its_way(book, heard)
+    _fulfil(book, heard, "handle")
+    for duty in _of(book, subject, "sent"):
+        if duty.officer == heard.officer:
+            book.fulfil(duty.id, heard.record, heard.when)
     _call_off(book, subject, OVER, "deploy", "close")
     due = book.now + TIMES[body["s"]].answer
     _ask(book, subject, body, "answer", first(body["c"], body["a"]), due, officer=heard.officer or None)
@@ -243,8 +262,8 @@ def _ask_close(book: Book, subject: str, body: Body) -> None:
 
 def _returned(book: Book, heard: Heard, body: Body) -> None:
     subject = _subject(heard)
-    body = {**body, "st": "open"}
-    book.keep(subject, body)
+    body = {**body, "st": "open", "n": body["n"] + 1}
+    _keep(book, subject, body)
     _call_off(book, subject, CHANGED, "answer", "close")
     _ask(book, subject, body, "handle", first(body["c"], body["a"]), book.now + TIMES[body["s"]].handle)
 
@@ -264,8 +283,8 @@ def _withdrawn(book: Book, heard: Heard, _body: Body) -> None:
 def _changed(book: Book, heard: Heard, body: Body) -> None:
     """It is more severe, or another thing, than it was taken for: everybody is asked anew."""
     subject, facts = _subject(heard), heard.event.facts
-    body = {**body, "c": facts["category"], "s": facts["severity"], "asked": []}
-    book.keep(subject, body)
+    body = {**body, "c": facts["category"], "s": facts["severity"], "asked": [], "n": body["n"] + 1, "w": None}
+    _keep(book, subject, body)
     if body["st"] == "open":
         _call_off(book, subject, CHANGED, "first", "handle", "deploy", "task")
         _route(book, subject, body)

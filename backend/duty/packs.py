@@ -50,13 +50,21 @@ class _Laid:
 
 
 class Packs:
-    """Reads packs; one whose records have not changed is not put together again. Shared by threads."""
+    """Reads packs; one whose records have not changed is not put together again. Shared by threads.
+
+    To make one reads the product's pack. Raises Broken, so that a server with a broken one does not start.
+    """
 
     def __init__(self, store: Store) -> None:
+        base()
         key = (_P.facility == bindparam("f"), _P.partition == bindparam("p"))
         self._seq = store.prepare(select(_P.seq).where(*key))
         self._type = store.prepare(select(_F.type).where(_F.facility == bindparam("f")))
-        said = (_R.facility == bindparam("f"), _R.partition == bindparam("p"), or_(_R.kind == OVERRIDE, _R.kind == SIGNATURE))
+        said = (
+            _R.facility == bindparam("f"),
+            _R.partition == bindparam("p"),
+            or_(_R.kind == OVERRIDE, _R.kind == SIGNATURE),
+        )
         self._said = store.prepare(select(_R.kind, _R.body).where(*said, _R.state == STANDS).order_by(_R.seq))
         self._laid: dict[str, _Laid] = {}
         self._packs: dict[str, tuple[_Laid, date, Pack]] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
@@ -21,14 +21,21 @@ class Seen:
     now: int
     contacts: Contacts
     deliveries: Deliveries
+    _pulled: dict[frozenset[str], list[int]] = field(default_factory=dict)
 
     def contact_after(self, officers: Collection[str], since: int) -> int | None:
         """A moment after ``since`` at which a terminal of one of them was in contact; None: they have been away."""
         heard = self.contacts.after(self.facility, officers, since, self.now)
         if heard is not None:
             return heard
-        pulls = self.deliveries.newest(self.connection, self.facility, officers, self.now)
-        return min((each.at for each in pulls if each.at > since), default=None)
+        return min((at for at in self._pulls(frozenset(officers)) if at > since), default=None)
+
+    def _pulls(self, officers: frozenset[str]) -> list[int]:
+        """Many duties ask for the same officers."""
+        if officers not in self._pulled:
+            found = self.deliveries.newest(self.connection, self.facility, officers, self.now)
+            self._pulled[officers] = [each.at for each in found]
+        return self._pulled[officers]
 
 
 class Present:

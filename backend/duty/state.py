@@ -9,7 +9,8 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, bindparam, delete, select
 
-from backend.duty.engine.memory import Body, Memory
+from backend.audit.reckoning import digest, weight
+from backend.duty.engine.memory import Memory
 from backend.storage import tables
 from backend.storage.door import Transaction
 from backend.storage.engine import Store
@@ -26,6 +27,23 @@ class Cursor:
     seq: int
     at: int
     pack: str
+
+
+class Weights:
+    """The digest of all that is kept, carried along with what changes."""
+
+    def __init__(self, rows: Mapping[str, bytes]) -> None:
+        self._each = {key: weight(key, body) for key, body in rows.items()}
+        self._total = sum(self._each.values())
+
+    def change(self, changes: Mapping[str, bytes | None]) -> str:
+        """Takes in what has changed; the digest after it."""
+        for key, body in changes.items():
+            self._total -= self._each.pop(key, 0)
+            if body is not None:
+                self._each[key] = weight(key, body)
+                self._total += self._each[key]
+        return digest(self._total)
 
 
 class States:
@@ -45,10 +63,12 @@ class States:
         row = self._cursor.first(connection, {"f": facility})
         return None if row is None else Cursor(*row)
 
-    def memory(self, connection: Connection, facility: str) -> Memory:
-        return Memory({key: orjson.loads(body) for key, body in self._rows.tuples(connection, {"f": facility})})
+    def read(self, connection: Connection, facility: str) -> tuple[Memory, Weights]:
+        """What is kept, and what of it leaves tell."""
+        rows = list(self._rows.tuples(connection, {"f": facility}))
+        return Memory({key: orjson.loads(body) for key, body in rows}), Weights(dict(rows))
 
-    def write(self, transaction: Transaction, cursor: Cursor, changes: Mapping[str, Body | None]) -> None:
+    def write(self, transaction: Transaction, cursor: Cursor, changes: Mapping[str, bytes | None]) -> None:
         """Puts the cursor and what has changed in the place of what was there."""
         key = {"f": transaction.facility}
         transaction.put(self._leave, [key])
@@ -56,7 +76,7 @@ class States:
         transaction.put(self._enter, [row | {"pack": cursor.pack}])
         transaction.put(self._drop, [key | {"key": each} for each in changes])
         kept = [
-            {"facility": transaction.facility, "key": each, "body": orjson.dumps(body)}
+            {"facility": transaction.facility, "key": each, "body": body}
             for each, body in changes.items()
             if body is not None
         ]

@@ -97,9 +97,12 @@ class Duties:
 
     def read(self, connection: Connection, facility: str, now: int) -> list[Duty]:
         """All duties that are not done and were not missed more than SHOWN_MS ago, the earliest due first."""
+        return sorted(self.every(connection, facility, now), key=lambda duty: (duty.due, duty.id))
+
+    def every(self, connection: Connection, facility: str, now: int) -> list[Duty]:
+        """The same in no order."""
         with self._lock:
-            found = self._fresh(connection, facility, now)
-        return sorted(found, key=lambda duty: (duty.due, duty.id))
+            return self._fresh(connection, facility, now)
 
     def _fresh(self, connection: Connection, facility: str, now: int) -> list[Duty]:
         (at, epoch), *_ = self._at.tuples(connection, {"f": facility})

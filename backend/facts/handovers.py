@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, bindparam, select, text
+from sqlalchemy import Connection, bindparam, func, literal_column, select, text
 
 from backend.audit.views.readings import is_medical
 from backend.facts.board import told
@@ -34,7 +34,14 @@ SICK_MS = 48 * 3_600_000
 FARTHEST_MS = 7 * 24 * 3_600_000
 """How far back it is looked when an officer was last here."""
 MOST_REPORTS, MOST_CHANGES, MOST_HANDOVERS = 500, 300, 10
+MOST_BACK = 20_000
+"""How many sequence numbers back it is looked at most, whenever the officer was here: about a day of a large facility."""
+FARTHEST_BACK = 10 * MOST_BACK
+"""The same for handovers, of which there are few."""
+ROUTINE = ("duty", "patrol.visit", "patrol.round", "patrol.plan", "cell_check", "headcount")
+"""Kinds that are counted and not listed one by one: there are thousands a day, and duties stand in lists of their own."""
 _R, _P, _G, _S = tables.records.c, tables.partitions.c, tables.pulls.c, tables.sessions.c
+_F = tables.facilities.c
 _HELD = text("kind = 'person' AND state = 'held'")
 _HANDOVER = text("kind = 'handover' AND state IN ('offered', 'signed', 'declined', 'reopened')")
 Body = Mapping[str, Any]
@@ -53,7 +60,7 @@ class Handovers:
         self._places = store.prepare(below)
         reports = select(_R.partition, _R.body).where(here, tables.REPORTED)
         self._reports = store.prepare(reports.order_by(_R.seq.desc()).limit(MOST_REPORTS))
-        given = select(_R.partition, _R.body).where(here, tables.ASKED, _HANDOVER)
+        given = select(_R.partition, _R.body).where(here, tables.ASKED, _HANDOVER, _R.seq > bindparam("after"))
         self._given = store.prepare(given.order_by(_R.seq.desc()).limit(10 * MOST_HANDOVERS))
         used = select(_S.terminal).where(_S.facility == bindparam("f"), _S.officer == bindparam("o")).distinct()
         this = (_G.facility == bindparam("f"), _G.terminal == bindparam("t"), _G.officer == bindparam("o"))
@@ -62,7 +69,13 @@ class Handovers:
         moved = (_P.facility == bindparam("f"), store.among(_P.partition, "names"), _P.seq > bindparam("after"))
         self._moved = store.prepare(select(_P.partition).where(*moved))
         changed = (here, store.among(_R.partition, "names"), _R.seq > bindparam("after"))
-        self._changed = store.prepare(select(_R.body).where(*changed).order_by(_R.seq.desc()))
+        rows = select(_R.body).where(*changed).order_by(_R.seq.desc())
+        self._told = store.prepare(
+            rows.where(_R.kind.not_in([literal_column(f"'{name}'") for name in ROUTINE])).limit(MOST_CHANGES)
+        )
+        self._persons_changed = store.prepare(rows.where(_R.kind == bindparam("kind")))
+        self._counted = store.prepare(select(_R.kind, func.count()).where(*changed).group_by(_R.kind))
+        self._newest = store.prepare(select(_F.seq).where(_F.facility == bindparam("f")))
 
     def draft(self, officer: Officer, now: int, place: str | None) -> dict[str, Any]:
         """The numbers and lists that a handover begins with: of a ward, or of the officer's whole scope.
@@ -91,28 +104,27 @@ class Handovers:
         """What has happened since an officer was last on duty, or since a moment, at most FARTHEST_MS back.
 
         ``{since, until, handovers, missed, open, persons, kinds, changes}``: ``kinds`` counts what has changed in his scope
-        by kind; ``changes`` lists it, the newest first, MOST_CHANGES of them.
+        since he was given it last before that, MOST_BACK numbers back at most; ``changes`` lists what is not ROUTINE, the
+        newest first, MOST_CHANGES of them.
         """
         with self._store.reading() as connection:
             began = max(since if since is not None else self._left(connection, officer, now), now - FARTHEST_MS)
             names = set(self._scopes.read(connection, officer, now))
             duties = [each for each in self._duties.read(connection, officer.facility, now) if each.partition in names]
-            handovers = [
-                _handover(orjson.loads(body))
-                for partition, body in self._given.tuples(connection, {"f": officer.facility})
-                if partition in names
-            ]
-            changes = self._changes(connection, officer, names, began)
+            (newest,), *_ = self._newest.tuples(connection, {"f": officer.facility})
+            recent = {"f": officer.facility, "after": newest - FARTHEST_BACK}
+            given = [body for partition, body in self._given.tuples(connection, recent) if partition in names]
+            changes, persons, kinds = self._changes(connection, officer, names, began, newest - MOST_BACK)
         opened = [each for each in duties if each.opens <= now and each.state != MISSED]
         return {
             "since": to_text(began),
             "until": to_text(now),
-            "handovers": handovers[:MOST_HANDOVERS],
+            "handovers": [_handover(orjson.loads(body)) for body in given[:MOST_HANDOVERS]],
             "missed": [told(each) for each in duties if each.state == MISSED and each.due >= began],
             "open": [told(each) for each in opened],
-            "persons": _moves(changes),
-            "kinds": dict(sorted(Counter(body["kind"] for body in changes).items())),
-            "changes": [_change(body) for body in changes[:MOST_CHANGES]],
+            "persons": _moves(persons),
+            "kinds": kinds,
+            "changes": [_change(body) for body in changes],
         }
 
     def _scope(self, connection: Connection, officer: Officer, now: int, place: str | None) -> Callable[[str], bool]:
@@ -162,17 +174,21 @@ class Handovers:
         his = [each for each in roster.stints(now - FARTHEST_MS, now) if each.officer == officer.officer]
         return max((each.until for each in his if each.until <= now), default=now - FARTHEST_MS)
 
-    def _changes(self, connection: Connection, officer: Officer, names: Iterable[str], since: int) -> list[Body]:
-        """Present versions in his scope that the server received since then, the newest first."""
+    def _changes(
+        self, connection: Connection, officer: Officer, names: Iterable[str], since: int, least: int
+    ) -> tuple[list[Body], list[Body], dict[str, int]]:
+        """Present versions in his scope that the server received since then, the newest first; those of persons; and how
+        many of each kind have changed since he was last given them, beyond the number ``least``."""
         key = {"f": officer.facility}
-        asked = key | {"after": self._given_before(connection, officer, since)}
+        asked = key | {"after": max(self._given_before(connection, officer, since), least)}
         readable = self._store.listed(sorted(name for name in names if not is_medical(name)))
         moved = [name for (name,) in self._moved.tuples(connection, asked | {"names": readable})]
         if not moved:
-            return []
-        rows = self._changed.tuples(connection, asked | {"names": self._store.listed(moved)})
-        bodies = [orjson.loads(body) for (body,) in rows]
-        return [body for body in bodies if from_text(body["received_at"]) >= since]
+            return [], [], {}
+        asked |= {"names": self._store.listed(moved)}
+        told_ = _received(self._told.tuples(connection, asked), since)
+        persons = _received(self._persons_changed.tuples(connection, asked | {"kind": "person"}), since)
+        return told_, persons, dict(sorted(self._counted.tuples(connection, asked)))
 
     def _given_before(self, connection: Connection, officer: Officer, at: int) -> int:
         """Up to which sequence number he had been given everything by then, at any terminal."""
@@ -180,6 +196,11 @@ class Handovers:
         terminals = [terminal for (terminal,) in self._used.tuples(connection, his)]
         rows = (self._seen.first(connection, his | {"t": each, "at": at}) for each in terminals)
         return max((row.seq for row in rows if row is not None), default=0)
+
+
+def _received(rows: Iterable[Sequence[bytes]], since: int) -> list[Body]:
+    bodies = (orjson.loads(body) for (body,) in rows)
+    return [body for body in bodies if from_text(body["received_at"]) >= since]
 
 
 def _person(body: Body) -> dict[str, Any]:
@@ -198,9 +219,8 @@ def _handover(body: Body) -> dict[str, Any]:
     return {"handover": body["id"], "state": body["state"]} | {name: body["doc"][name] for name in names}
 
 
-def _moves(changes: Sequence[Body]) -> dict[str, int]:
+def _moves(persons: Sequence[Body]) -> dict[str, int]:
     """How many came and left; whoever did both is counted as having left."""
-    persons = [body for body in changes if body["kind"] == "person"]
     left = [body for body in persons if body["state"] != "held"]
     came = [body for body in persons if body["state"] == "held" and body["version"] == 1]
     return {"came": len(came), "left": len(left), "changed": len(persons) - len(left) - len(came)}

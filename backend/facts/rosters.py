@@ -27,11 +27,14 @@ from backend.domain.shift_words import (
     swap_of,
 )  # fmt: skip
 from backend.domain.shifts import Holder, Plan, Roster
+from backend.facts.occupancy import NEVER
 from backend.kernel.kind import REMOVED, Compartment
 from backend.storage import tables
 from backend.storage.engine import Store
 
+_NEVER_ON_DUTY = frozenset({Post.SYS, Post.ADM, Post.AUD})
 _R, _P, _O, _A = tables.records.c, tables.partitions.c, tables.officers.c, tables.assignments.c
+_N = tables.postings.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +48,22 @@ class _Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class _Staff:
+    """Who may be on duty; officer and post → when he held it; officer → when he was revoked."""
+
+    holders: tuple[Holder, ...] = ()
+    posted: Mapping[tuple[str, str], tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    gone: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class _Kept:
     """A roster as it was read, and what it rests on."""
 
     seq: int = 0
     entries: Mapping[str, _Entry] = field(default_factory=dict)
     above: Mapping[str, str | None] = field(default_factory=dict)
-    holders: tuple[Holder, ...] = ()
-    gone: Mapping[str, int] = field(default_factory=dict)
+    staff: _Staff = _Staff()
     roster: Roster = field(default_factory=lambda: Roster(Plan(), {}))
 
 
@@ -71,11 +82,16 @@ class Rosters:
         self._officers = store.prepare(everyone.order_by(_O.officer))
         assigned = select(_A.officer, _A.place, _A.since, _A.until).where(_A.facility == bindparam("f"))
         self._assigned = store.prepare(assigned.order_by(_A.officer, _A.since, _A.place))
+        posted = select(_N.officer, _N.since, _N.posts).where(_N.facility == bindparam("f"))
+        self._posted = store.prepare(posted.order_by(_N.officer, _N.since.desc()))
         self._kept: dict[str, _Kept] = {}
         self._lock = threading.Lock()
 
     def read(self, connection: Connection, facility: str) -> Roster:
-        """The roster by which a facility serves. It answers for every moment (``backend.domain.shifts.Roster``)."""
+        """The roster by which a facility serves. It answers for every moment (``backend.domain.shifts.Roster``).
+
+        ``connection``: one of a reading view; what a writing one has not committed would be kept though it fails.
+        """
         partition = f"facility/{facility}/{Compartment.ROSTER}"
         newest = next((seq for (seq,) in self._newest.tuples(connection, {"f": facility, "p": partition})), 0)
         kept = self._kept.get(facility, _Kept())
@@ -84,27 +100,38 @@ class Rosters:
         asked = {"f": facility, "p": partition, "after": kept.seq}
         entries = kept.entries if newest == kept.seq else _merged(kept, self._changed.tuples(connection, asked))
         above = dict(self._places.tuples(connection, {"f": facility}))
-        holders, gone = self._officers_of(connection, facility)
-        if entries is kept.entries and above == kept.above and (holders, gone) == (kept.holders, kept.gone):
+        staff = self._staff(connection, facility)
+        if entries is kept.entries and above == kept.above and staff == kept.staff:
             return kept.roster
-        found = _Kept(newest, entries, above, holders, gone, Roster(_plan(entries, holders, gone), above))
+        found = _Kept(newest, entries, above, staff, Roster(_plan(entries, staff), above))
         with self._lock:
             if newest >= self._kept.get(facility, _Kept()).seq:
                 self._kept[facility] = found
         return found.roster
 
-    def _officers_of(self, connection: Connection, facility: str) -> tuple[tuple[Holder, ...], Mapping[str, int]]:
-        """All officers but the system itself, and when those were revoked who are."""
+    def _staff(self, connection: Connection, facility: str) -> _Staff:
         wards: dict[str, list[tuple[str, int, int | None]]] = defaultdict(list)
         for officer, place, since, until in self._assigned.tuples(connection, {"f": facility}):
             wards[officer].append((place, since, until))
         holders, gone = [], {}
         for officer, posts, revoked in self._officers.tuples(connection, {"f": facility}):
-            if Post.SYS not in posts.split():
-                holders.append(Holder(officer, tuple(posts.split()), tuple(wards[officer])))
+            serving = tuple(post for post in posts.split() if post not in _NEVER_ON_DUTY)
+            if serving:
+                holders.append(Holder(officer, serving, tuple(wards[officer])))
             if revoked is not None:
                 gone[officer] = revoked
-        return tuple(holders), gone
+        return _Staff(tuple(holders), _held(self._posted.tuples(connection, {"f": facility})), gone)
+
+
+def _held(postings: Any) -> dict[tuple[str, str], tuple[tuple[int, int], ...]]:
+    """When each officer held each post. ``postings``: officer, since when, posts; each officer's last one first."""
+    found: dict[tuple[str, str], tuple[tuple[int, int], ...]] = {}
+    ends: dict[str, int] = {}
+    for officer, since, posts in postings:
+        for post in posts.split():
+            found[officer, post] = ((since, ends.get(officer, NEVER)), *found.get((officer, post), ()))
+        ends[officer] = since
+    return found
 
 
 def _merged(kept: _Kept, changed: Any) -> Mapping[str, _Entry]:
@@ -117,7 +144,7 @@ def _merged(kept: _Kept, changed: Any) -> Mapping[str, _Entry]:
     return entries
 
 
-def _plan(entries: Mapping[str, _Entry], holders: tuple[Holder, ...], gone: Mapping[str, int]) -> Plan:
+def _plan(entries: Mapping[str, _Entry], staff: _Staff) -> Plan:
     of: dict[str, list[tuple[str, _Entry]]] = defaultdict(list)
     for record, entry in sorted(entries.items(), key=lambda item: item[1].seq):
         of[entry.kind].append((record, entry))
@@ -127,7 +154,8 @@ def _plan(entries: Mapping[str, _Entry], holders: tuple[Holder, ...], gone: Mapp
         tuple(swap_of(record, each.seq, each.doc) for record, each in of["shift.swap"] if each.state in SWAPPED),
         tuple(leave_of(record, each.doc) for record, each in of["shift.leave"] if each.state in AWAY),
         tuple(acting_of(record, each.doc) for record, each in of["shift.acting"]),
-        holders,
-        gone,
+        staff.holders,
+        staff.posted,
+        staff.gone,
         calendar_of({each.doc["day"]: each.doc["sort"] for _, each in of["calendar.day"]}),
     )

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from backend.domain.calendars import days, start_of
-from backend.domain.shifts import Roster, Shift, Stint
+from backend.domain.shifts import Roster, Shift, Stint, clashes
+from backend.facts.nearest import Near, Nearest
 from backend.facts.rosters import Rosters
 from backend.identity import officers
 from backend.identity.officers import Officer
@@ -18,17 +19,20 @@ from backend.kernel.problems import Problem
 from backend.storage.engine import Store
 
 MOST_DAYS = 62
+RANKS = ("same_place", "same_ward", "other_ward", "unknown")
+"""Words for the ranks of ``backend.facts.nearest``."""
 
 
 class Rota:
     """Answers over one consistent view each."""
 
-    def __init__(self, store: Store, rosters: Rosters) -> None:
+    def __init__(self, store: Store, rosters: Rosters, nearest: Nearest) -> None:
         self._store = store
         self._rosters = rosters
+        self._nearest = nearest
 
     def page(self, facility: str, first: date, last: date) -> dict[str, Any]:
-        """``{known, days, shifts, stints}`` of some days in Beijing, both included.
+        """``{known, days, shifts, stints, clashes}`` of some days in Beijing, both included.
 
         Raises Problem ``request.invalid`` for more than MOST_DAYS of them, or none.
         """
@@ -42,6 +46,7 @@ class Rota:
             "days": [_day(roster, day) for day in days(first, last)],
             "shifts": [_shift(each) for each in roster.shifts(since, until)],
             "stints": _stints(roster.stints(since, until), names),
+            "clashes": [_clash(each, names) for each in clashes(roster.plan, first, last)],
         }
 
     def present(self, facility: str, now: int) -> dict[str, Any]:
@@ -55,9 +60,19 @@ class Rota:
             "on_duty": _stints(roster.on_duty(now), names),
         }
 
+    def near(self, facility: str, now: int, posts: Iterable[str], place: str) -> dict[str, Any]:
+        """``{at, officers}``: who serves one of the posts at a moment (none named: any), the nearest to a place first."""
+        with self._store.reading() as connection:
+            names = _names(connection, facility)
+            found = self._nearest.read(connection, facility, now, posts, place)
+        return {"at": to_text(now), "officers": [_near(each, names) for each in found]}
+
     def _read(self, connection: Connection, facility: str) -> tuple[Roster, dict[str, Officer]]:
-        names = {each.officer: each for each, _ in officers.everyone(connection, facility)}
-        return self._rosters.read(connection, facility), names
+        return self._rosters.read(connection, facility), _names(connection, facility)
+
+
+def _names(connection: Connection, facility: str) -> dict[str, Officer]:
+    return {each.officer: each for each, _ in officers.everyone(connection, facility)}
 
 
 def _day(roster: Roster, day: date) -> dict[str, Any]:
@@ -69,12 +84,9 @@ def _shift(shift: Shift) -> dict[str, Any]:
 
 
 def _stints(stints: Iterable[Stint], names: Mapping[str, Officer]) -> list[dict[str, Any]]:
-    """Stints with their officers' numbers and names; null for one whom nobody knows."""
     return [
-        {
-            "officer": each.officer,
-            "number": names[each.officer].number if each.officer in names else None,
-            "name": names[each.officer].name if each.officer in names else None,
+        _named(each.officer, names)
+        | {
             "post": each.post,
             "places": list(each.places),
             "since": to_text(each.since),
@@ -85,3 +97,30 @@ def _stints(stints: Iterable[Stint], names: Mapping[str, Officer]) -> list[dict[
         }
         for each in stints
     ]
+
+
+def _clash(pair: tuple[Stint, Stint], names: Mapping[str, Officer]) -> dict[str, Any]:
+    stands, yields = pair
+    return _named(stands.officer, names) | {
+        "stands": stands.shift,
+        "yields": yields.shift,
+        "since": to_text(yields.since),
+        "until": to_text(min(stands.until, yields.until)),
+    }
+
+
+def _near(near: Near, names: Mapping[str, Officer]) -> dict[str, Any]:
+    return _named(near.stint.officer, names) | {
+        "post": near.stint.post,
+        "near": RANKS[near.rank],
+        "steps": near.steps,
+        "scanned_at": None if near.scan is None else to_text(near.scan.at),
+        "scanned": None if near.scan is None else near.scan.place,
+    }
+
+
+def _named(officer: str, names: Mapping[str, Officer]) -> dict[str, Any]:
+    """An officer with his number and name; null for one whom nobody knows."""
+    known = names.get(officer)
+    number, name = (None, None) if known is None else (known.number, known.name)
+    return {"officer": officer, "number": number, "name": name}

@@ -45,7 +45,7 @@ SORTS = {
     "officers": Sort(Post.ADM, officers.COLUMNS, officers.plan, officers.MOST_OFFICERS, officers=True),
     "places": Sort(Post.ADM, places.COLUMNS, places.plan),
     "persons": Sort(Post.INT, persons.COLUMNS, persons.plan, persons=True),
-    "rosters": Sort(Post.LEAD, rosters.COLUMNS, rosters.plan, roster=True),
+    "rosters": Sort(Post.LEAD, rosters.COLUMNS, rosters.plan, rosters.MOST_OFFICERS, roster=True),
 }
 
 

@@ -11,22 +11,25 @@ import orjson
 from sqlalchemy import Connection, select
 
 from backend.identity.officers import Officer, everyone
-from backend.kernel.kind import Compartment, Head
+from backend.kernel.kind import REMOVED, Compartment, Head
 from backend.storage import tables
 
-_R, _O = tables.records.c, tables.officers.c
+_R, _O, _F = tables.records.c, tables.officers.c, tables.facilities.c
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
     """``places``: the open ones by id. ``persons``, ``officers``: numbers that are taken, also by who has left. ``staff``: who
-    serves, by number. ``roster``: open patterns and who is on them."""
+    serves, by number. ``roster``: open patterns and who is on them. ``lodged``: persons who are held, by id; ``type``: the
+    facility's, as far as persons are asked for."""
 
     places: Mapping[str, Head]
     persons: frozenset[str] = frozenset()
     officers: frozenset[str] = frozenset()
     staff: Mapping[str, Officer] = field(default_factory=dict)
     roster: Mapping[str, Head] = field(default_factory=dict)
+    lodged: Mapping[str, Head] = field(default_factory=dict)
+    type: str = ""
 
     def by_code(self) -> dict[str, list[Head]]:
         """Places by their codes, which nothing keeps from being used twice."""
@@ -39,13 +42,16 @@ class Known:
 def read(
     connection: Connection, facility: str, *, persons: bool = False, officers: bool = False, roster: bool = False
 ) -> Known:
-    """What is there; numbers and rosters only as far as they are asked for."""
+    """What is there; persons, numbers and rosters only as far as they are asked for."""
+    registered = _persons(connection, facility) if persons else []
     return Known(
         _places(connection, facility),
-        _persons(connection, facility) if persons else frozenset(),
+        frozenset(head.doc["number"] for head in registered),
         _officers(connection, facility) if officers else frozenset(),
         _staff(connection, facility) if roster else {},
         _roster(connection, facility) if roster else {},
+        {head.id: head for head in registered if head.state == "held"},
+        _type(connection, facility) if persons else "",
     )
 
 
@@ -62,11 +68,14 @@ def _head(row: Any) -> Head:
     )  # fmt: skip
 
 
-def _persons(connection: Connection, facility: str) -> frozenset[str]:
-    here = (_R.facility == facility, tables.LODGED, _R.kind == "person")
-    bodies = connection.execute(select(_R.body).where(*here)).scalars()
-    docs = (orjson.loads(body)["doc"] for body in bodies)
-    return frozenset(doc["number"] for doc in docs if doc is not None)
+def _persons(connection: Connection, facility: str) -> list[Head]:
+    here = (_R.facility == facility, tables.LODGED, _R.kind == "person", _R.state != REMOVED)
+    return [_head(row) for row in connection.execute(select(tables.records).where(*here))]
+
+
+def _type(connection: Connection, facility: str) -> str:
+    found: str = connection.execute(select(_F.type).where(_F.facility == facility)).scalar_one()
+    return found
 
 
 def _officers(connection: Connection, facility: str) -> frozenset[str]:

@@ -33,6 +33,7 @@ COLUMNS = (
     Column("risk", ("风险等级", "风险"), choice(RISKS)),
     Column("stage", ("诉讼阶段", "阶段"), choice(STAGES)),
     Column("organ", ("办案单位", "办案机关")),
+    Column("case", ("案件编号", "案号")),
     Column("remarks", ("备注",), lines),
     Column("unidentified", ("身份不明",), truth),
     Column("resident_id", ("身份证号", "身份证号码", "公民身份号码", "身份证"), digits),
@@ -41,7 +42,7 @@ COLUMNS = (
     Column("papers_valid_until", ("有效期至", "证件有效期"), whole_day),
 )
 _OF_PERSON = frozenset(
-    {"number", "aliases", "birth", "language", "admitted_at", "bed", "risk", "stage", "organ", "remarks", "sex"}
+    {"number", "aliases", "birth", "language", "admitted_at", "bed", "risk", "stage", "organ", "case", "remarks", "sex"}
 )
 _OF_CARD = {"type": "resident_id", "number": "resident_id", "name": "name", "valid_until": "papers_valid_until"}
 _OF_PAPERS = {"type": "papers_type", "number": "papers_number", "name": "name", "valid_until": "papers_valid_until"}
@@ -49,7 +50,7 @@ _OF_PAPERS = {"type": "papers_type", "number": "papers_number", "name": "name", 
 
 def plan(reader: Reader, table: Table, known: Known, now: int) -> Plan:
     """The persons of a table, each followed by his papers."""
-    made, rehearsal, codes = Plan(), Rehearsal(known.places, now), known.by_code()
+    made, rehearsal, codes = Plan(), Rehearsal({**known.places, **known.lodged}, now, known.type), known.by_code()
     cards: dict[str, int] = {}
     for row in unique(reader, reader.rows(table), "number", known.persons):
         cell = place(reader, row, "cell", row.said["cell"], codes, "cell")

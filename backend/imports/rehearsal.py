@@ -34,6 +34,9 @@ class Rehearsal:
     def residents(self, cell: str) -> list[Head]:
         return [head for head in self._heads.values() if head.kind == "person" and head.place == cell]
 
+    def places(self, ward: str) -> list[Head]:
+        return [head for head in self._heads.values() if head.kind == "place" and head.place == ward]
+
     def facility_type(self) -> str:
         return self._type
 
@@ -52,7 +55,7 @@ class Rehearsal:
         deed = Deed("", "", draft.record, draft.verb, 0, "", now, now, now, draft.fields)
         ruling = verb.judge(deed, None, self)
         if isinstance(ruling, Problem):
-            return [Problem(ruling.code, (ruling.field or "").removeprefix("fields."))]
+            return [Problem(ruling.code, (ruling.field or "").removeprefix("fields."), **ruling.detail)]
         self._heads[draft.record] = Head(
             draft.record, draft.kind, 1, 0, ruling.partition, ruling.place, ruling.state, "", b"", ruling.doc, "", 0
         )

@@ -108,7 +108,7 @@ REMOVED = "removed"
 @dataclass(frozen=True, slots=True)
 class Needs:
     """What a kind's rules want to know before they judge: other records, head counts of cells by the register, and who is
-    lodged in cells."""
+    lodged in cells, or which places are in wards (``residents``)."""
 
     records: tuple[str, ...] = ()
     headcounts: tuple[str, ...] = ()
@@ -126,6 +126,10 @@ class Known(Protocol):
 
     def residents(self, cell: str) -> list[Head]:
         """The persons who are lodged in a cell by the register."""
+        ...
+
+    def places(self, ward: str) -> list[Head]:
+        """The open places of a ward that stands among the ``residents`` that were asked for."""
         ...
 
     def facility_type(self) -> str:
@@ -203,6 +207,7 @@ class Verb:
     ``confirm``: it is done only with a confirmation by its officer's second factor; it needs a sign-off too.
     ``by_value``: that the record has moved on is no dispute by itself, whatever the kind's policy: only what it watches is
     held against what its officer saw, and one that watches nothing is never disputed: its judge meets every state.
+    ``served``: the server alone does it; terminals show no form of it.
     An operation says in ``seen`` what its officer saw in each of the fields that it edits or watches.
     """
 
@@ -217,6 +222,7 @@ class Verb:
     removes: bool = False
     confirm: bool = False
     by_value: bool = False
+    served: bool = False
 
     def compared(self, fields: Mapping[str, Any]) -> tuple[str, ...]:
         """The fields of the document whose seen values an operation of this verb must state."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -13,6 +14,9 @@ from backend.domain.rules.happenings import FACTS
 from backend.domain.rules.model import Pack, Rule
 from backend.domain.rules.telling import BASES, TO_CONFIRM, waits_for
 from backend.domain.rules.wording import lines
+from backend.duty import companions
+from backend.identity import officers
+from backend.identity.officers import Officer
 from backend.records.registry import kinds
 from backend.storage.door import UnknownFacility
 from mobile_api.commands.plainly import plainly
@@ -54,10 +58,57 @@ def explain(rule: str, facility: str | None) -> None:
     """Say what RULE asks, of whom and by when, what it rests on, and how its line of the table was read."""
     pack = pack_of(facility)
     found = [each for each in _in_order(pack) if rule in (each.id, each.row)]
+    if rule in (steps := companions.asks()):
+        text, source = steps[rule]
+        click.echo(f"{rule}  {text.zh} / {text.en}\n    {source}")
+        return
     if not found:
         raise click.ClickException(f"there is no rule {rule}" + (f" in force in {facility}" if facility else ""))
     for each in found:
         click.echo("\n".join(lines(each, pack, reading.base().rules[each.id])))
+
+
+@group.command("due")
+@click.option("--facility", required=True)
+@click.option("--at", "at", help="A moment as RFC 3339 text, past or to come; left out: now.")
+@click.option("--for", "number", required=True, help="The officer's number.")
+@plainly
+def due(facility: str, at: str | None, number: str) -> None:
+    """List what is open for an officer at a moment, each with its rule and the article behind it.
+
+    Of a moment to come: what would be, if nothing more happened.
+    """
+    here = services()
+    now = here.clock.now()
+    try:
+        moment = now if at is None else read_moment(at)
+        officer = next(each for each in everyone_of(facility) if each.number == number)
+        found = here.foresight.due(facility, moment, officer, now)
+    except ValueError:
+        raise click.ClickException(f"{at} is not a moment like 2026-11-22T03:14:15Z") from None
+    except StopIteration:
+        raise click.ClickException(f"there is no officer {number} in {facility}") from None
+    for each in found:
+        said, asks = each.said, each.said["asks"]
+        what = f"{asks['zh']} / {asks['en']}" if asks else said["directive"]
+        about = next((f"{sort} {said[sort]}" for sort in ("person", "place") if said[sort]), facility)
+        click.echo(f"{said['due_at']}  {said['rule'] or '-':<16} {each.state:<12} {'+'.join(said['posts'])}  {about}")
+        click.echo(f"    {what}")
+        click.echo(f"    {said['source'] or '-'}")
+
+
+def everyone_of(facility: str) -> list[Officer]:
+    """The officers of a facility; none where there is no such facility."""
+    with services().store.reading() as connection:
+        return [officer for officer, _ in officers.everyone(connection, facility)]
+
+
+def read_moment(text: str) -> int:
+    """RFC 3339 text with any offset → milliseconds. Raises ValueError."""
+    read = datetime.fromisoformat(text)
+    if read.tzinfo is None:
+        raise ValueError("a moment needs its offset")
+    return int(read.timestamp() * 1000)
 
 
 @group.command("check")

@@ -53,6 +53,10 @@ class _View:
         heads = self.state.heads.values()
         return [head for head in heads if head.place == cell and head.kind == "person" and head.state == "held"]
 
+    def places(self, ward: str) -> list[Head]:
+        heads = self.state.heads.values()
+        return [head for head in heads if head.place == ward and head.kind == "place" and head.state == "open"]
+
     def facility_type(self) -> str:
         return self.state.facility_type
 
@@ -303,7 +307,7 @@ class Planner:
         """The records that a field refers to and that are not here."""
         value: Any = weighing.operation.fields
         for name in path.split(".")[1:]:
-            value = value[int(name)] if isinstance(value, list) else value.get(name)
+            value = value[int(name)] if isinstance(value, list) else value.get(name) if isinstance(value, dict) else None
         named = value if isinstance(value, list) else [value]
         heads = self._state.heads
         return [each for each in named if isinstance(each, str) and UUID7.fullmatch(each) and each not in heads]

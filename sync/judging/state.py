@@ -27,7 +27,7 @@ from sync.judging.grounds import Grounds
 
 _R, _O, _H, _V, _D = tables.records.c, tables.operations.c, tables.tree_heads.c, tables.versions.c, tables.disputes.c
 _E, _F = tables.epochs.c, tables.facilities.c
-_HELD = text("kind = 'person' AND state = 'held'")
+_PRESENT = text("state IN ('held', 'open')")
 Anchor = tuple[int, int]
 ESCROW = "escrow"
 FARTHEST_BACK = 7 * 24 * 3_600_000
@@ -99,7 +99,7 @@ class Reader:
         opened = select(_E.opened_at).where(_E.facility == here, _E.epoch == bindparam("e"))
         self._epoch = store.prepare(opened)
         lodged = select(tables.records).where(
-            _R.facility == here, tables.LODGED, _HELD, store.among(_R.place, "places")
+            _R.facility == here, tables.LODGED, _PRESENT, store.among(_R.place, "places")
         )
         self._lodged = store.prepare(lodged)
         self._types: dict[str, str] = {}
@@ -172,7 +172,7 @@ class Reader:
         return self._read_lodged(connection, facility, cells) | heads, needs, open_
 
     def _read_lodged(self, connection: Connection, facility: str, cells: set[str]) -> dict[str, Head]:
-        """Whoever is lodged in these cells."""
+        """Whoever is lodged in these cells, and the open places of these wards."""
         if not cells:
             return {}
         asked = {"f": facility, "places": self._store.listed(sorted(cells))}

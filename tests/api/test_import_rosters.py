@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from pathlib import Path
 
 import orjson
 
+from backend.domain.calendars import day_of, start_of
 from backend.imports.reading import XLSX
 from backend.kernel.ids import uuid7
 from backend.storage import tables
@@ -82,3 +84,37 @@ def test_what_is_wrong_with_a_roster_is_told_by_its_column(small: World) -> None
     ]  # fmt: skip
     assert faults(found, "warnings") == [(13, "岗位", "post.not_held")]
     assert is_problem(ask(Caller.of(small, "ADM"), "rosters", comma(*ROSTER))) == "role.forbidden"
+
+
+def test_a_table_of_days_is_read_as_places_on_the_pattern(small: World) -> None:
+    with_pattern(small)
+    days = [date(2026, 12, day) for day in range(1, 10)]
+    table = (
+        ["警号", "姓名", "岗位", "班次模式", "责任区", *days],
+        ["PAT", "", "PAT", "四班两运转", "W", "白班", "夜班", "休", None, "D", "n", "", "-", "白"],
+        ["PAT2", "", "PAT", "四班两运转", "", *["白班", "休", "休", "白班"], *[None] * 5],
+    )
+    caller = Caller.of(small, "LEAD")
+    wrong = preview(caller, "rosters", xlsx(*table), XLSX)
+    assert faults(wrong) == [(2, "2026-12-09", "cell.word")]
+    table[1][-1] = "白班"
+    raw = xlsx(*table)
+    made = told(apply(caller, "rosters", raw, XLSX))["made"]
+    assert [each["number"] for each in made] == ["PAT"] + ["PAT2"] * 5  # whoever follows the cycle is one row
+    with small.services.store.reading() as connection:
+        roster = small.services.rosters.read(connection, FACILITY)
+    names = {small.ids[name]: name for name in ("PAT", "PAT2")}
+    found = roster.stints(start_of(days[0]), start_of(days[-1] + timedelta(days=1)))
+    served = sorted((names[each.officer], day_of(each.since).day, each.shift) for each in found if each.shift)
+    assert served == [
+        ("PAT", 1, "白班"), ("PAT", 2, "夜班"), ("PAT", 5, "白班"), ("PAT", 6, "夜班"), ("PAT", 9, "白班"),
+        ("PAT2", 1, "白班"), ("PAT2", 4, "白班"),
+    ]  # fmt: skip
+    assert {each[2] for each in faults(preview(caller, "rosters", raw, XLSX))} == {"number.taken"}
+
+
+def test_a_table_of_days_whose_pattern_is_not_of_all_days_is_refused(small: World) -> None:
+    office = four_teams(name="行政班", worked="workdays", cycle=["D"], main_from=None)
+    small.desk("LEAD", Act("shift.pattern", "create", uuid7(small.clock.now()), office))
+    rows = (["警号", "岗位", "班次模式", "2026-12-01"], ["PAT", "PAT", "行政班", "白班"])
+    assert faults(preview(Caller.of(small, "LEAD"), "rosters", comma(*rows))) == [(2, "班次模式", "field.invalid")]

@@ -127,7 +127,8 @@ def test_places_by_their_codes_wards_wherever_they_stand(both: World) -> None:
 def test_persons_with_their_papers(both: World) -> None:
     caller, raw = Caller.of(both, "INT"), xlsx(*PERSONS)
     looked = preview(caller, "persons", raw, XLSX)
-    assert (faults(looked), faults(looked, "warnings")) == ([], [(3, None, "person.unidentified")])
+    warned = [(2, None, "cell.mixed"), (3, None, "person.unidentified")]
+    assert (faults(looked), faults(looked, "warnings")) == ([], warned), "a woman who has been among men since Friday"
     done = told(apply(caller, "persons", raw, XLSX))
     ids = {entry["number"]: entry["id"] for entry in done["made"]}
     found = docs(both, "person")
@@ -153,6 +154,8 @@ def test_persons_with_their_papers(both: World) -> None:
 
 def test_all_that_is_wrong_is_told_by_row_and_column(small: World) -> None:
     caller = Caller.of(small, "INT")
+    empty = {"type": "cell", "code": "C3", "name": "空", "parent": small.ids["W"], "position": 3, "tags": []}
+    small.desk("ADM", Act("place", "create", uuid7(small.clock.now()), empty))
     titles = ["编号", "姓名", "性别", "出生日期", "监室", "风险等级", "身份不明", "身份证号", "证件类型", "备注"]
     raw = comma(
         titles,
@@ -168,14 +171,15 @@ def test_all_that_is_wrong_is_told_by_row_and_column(small: World) -> None:
         ["N9", "丙", "男", "", "C1", "", "", "", "护照", ""],
         ["OK", "丁", "男", "1990-02-14", "C1", "", "", CARD, "", "\ue000"],
         ["OK", "丁", "男", "", "C1", "", "", "110105194912310021", "", ""],
-        ["OK2", "戊", "女", "", "C1", "", "", CARD.lower(), "", ""],
+        ["OK2", "戊", "女", "", "C3", "", "", CARD.lower(), "", ""],
+        ["N10", "己", "女", "", "C1", "", "", "", "", ""],
     )
     found = preview(caller, "persons", raw)
     assert sorted(faults(found)) == [
         (2, "编号", "number.taken"), (3, "出生日期", "cell.day"), (4, "姓名", "field.missing"), (5, "性别", "cell.word"),
         (6, "风险等级", "cell.word"), (7, "监室", "reference.unknown"), (8, "身份不明", "field.invalid"),
         (9, "姓名", "field.invalid"), (10, "备注", "field.missing"), (11, "papers_number", "field.missing"),
-        (13, "编号", "row.repeated"),
+        (13, "编号", "row.repeated"), (15, "监室", "rule.forbids"),
     ]  # fmt: skip
     assert sorted(faults(found, "warnings")) == [
         (12, "出生日期", "resident_id.birth"), (12, "备注", "cell.private"), (12, "性别", "resident_id.sex"),

@@ -78,6 +78,7 @@ TABLE: dict[str, tuple[str, list[str], int]] = {
     "POST /v1/imports/rosters": ("session", ["LEAD"], 200),
     "GET /v1/roster": ("session", READERS, 200),
     "GET /v1/roster/now": ("session", READERS, 200),
+    "GET /v1/roster/nearest": ("session", ["LEAD", "DIR"], 200),
     "GET /v1/sync/stream": ("session", ALL, 200),
     "GET /v1/audit/head": ("session", ALL, 200),
     "POST /v1/files": ("key", [], 201),
@@ -120,6 +121,7 @@ PROOFS = {
     "GET /v1/audit/consistency": {"epoch": 1, "first": 1, "second": 2},
     "GET /v1/audit/inclusion": {"epoch": 1, "leaf": 0, "size": 2},
     "GET /v1/roster": {"from": "2026-11-20", "to": "2026-11-26"},
+    "GET /v1/roster/nearest": {"place": uuid7(0)},
 }
 SCOPED = {f"POST /v1/sync/{name}" for name in ("buckets", "entries", "rows", "snapshots")}
 JPEG = recordings.jpeg()

@@ -138,6 +138,7 @@ def right_query(world: World, route: str) -> dict[str, Any]:
         "POST /v1/imports/persons": {"apply": "false"},
         "POST /v1/imports/rosters": {},
         "GET /v1/roster": {"from": "2026-11-20", "to": "2026-11-26"},
+        "GET /v1/roster/nearest": {"place": world.ids["C1"]},
     }.get(route, {"limit": 2})
 
 

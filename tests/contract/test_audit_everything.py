@@ -28,7 +28,7 @@ HISTORY = (
     histories.shows_a_head_that_is_lost, histories.raises_an_alarm, histories.turns_the_key, histories.is_backed_up,
     histories.leaves_a_gap, histories.walks, histories.a_factor_goes, histories.posts_change,
     histories.posts_change, histories.posts_change, histories.desk_decides, histories.desk_decides,
-    histories.desk_takes_a_complaint, histories.leaves_a_gap,
+    histories.desk_takes_a_complaint, histories.a_duty_is_reckoned, histories.leaves_a_gap,
     histories.attaches_a_file, histories.attaches_a_file, histories.attaches_a_file, histories.attaches_a_file,
 )  # fmt: skip
 
@@ -220,6 +220,12 @@ ACTS: dict[str, tuple[Callable[[World], None], str]] = {
     "who is left out": (edit(tables.exclusions, officer="x"), "who is left out of matter/"),
     "nobody left out": (take(tables.exclusions), "who is left out of matter/"),
     "one left out more": (add(tables.exclusions, officer="x"), "who is left out of matter/"),
+    "how far duties are reckoned": (edit(tables.engines, seq=10**6), "cursor of the duty rules"),
+    "the pack of the duties": (edit(tables.engines, pack="x"), "cursor of the duty rules"),
+    "that duties are reckoned": (take(tables.engines), "cursor of the duty rules"),
+    "what is watched": (edit(tables.watches, body=b"{}"), "what the duty rules have in mind"),
+    "a watch taken out": (take(tables.watches), "what the duty rules have in mind"),
+    "a watch put in": (add(tables.watches, key="x"), "what the duty rules have in mind"),
     "a dispute taken out": (take(tables.disputes), "the dispute over record"),
     "a dispute put in": (add(tables.disputes, record="x"), "the dispute over record"),
     "the newest number": (edit(tables.facilities, seq=10**6), "the newest version is number"),

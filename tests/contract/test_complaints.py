@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import orjson
 import pytest
 
 from backend.domain.posts import Post
@@ -12,6 +13,7 @@ from backend.identity import officers
 from backend.identity.officers import NewOfficer
 from backend.kernel.clock import to_text
 from backend.kernel.ids import derived
+from backend.records.registry import kinds
 from backend.storage import tables
 from headless.chain import uuid7
 from headless.errors import Problem
@@ -20,6 +22,7 @@ from headless.terminal import Terminal
 from sync.writing.local import Act
 from tests.support import store
 from tests.support.auditor import Auditor
+from tests.support.caller import Caller, is_problem
 from tests.support.ear import listening
 from tests.support.hand import Hand
 from tests.support.happened import events, told
@@ -168,6 +171,40 @@ def test_what_an_auditor_sees_a_leader_who_is_complained_of_does_not(house: Worl
     assert wrong["status"] == "rejected"
     assert Auditor(house, "LEAD").refused(f"operations/{wrong['op']}") == "route.unknown", "not even one that failed"
     assert Auditor(house, "LEAD2").see(f"operations/{wrong['op']}")["op"] == wrong["op"]
+
+
+def test_its_duty_lies_with_it_and_is_not_his_either(house: World) -> None:
+    """The desk is asked to forward it, and not the officer of the desk who is complained of; forwarding it is doing it."""
+    colleague = NewOfficer(uuid7(), "INT2", "officer INT2", (Post.INT,), SECRET, ())
+    officers.add(house.services.door, FACILITY, [colleague], CHEAP)
+    house.services.clockwork.tick(FACILITY)
+    record = uuid7()
+    house.desk("LEAD", Act("complaint", "receive", record, receipt(house, "INT")))
+    house.clock.advance(60_000)
+    house.services.clockwork.tick(FACILITY)
+    (duty,) = [row for row in store.rows(house, tables.records, kind="duty") if b'"V02"' in row.body]
+    assert (duty.partition, duty.state) == (f"matter/{record}/base", "issued")
+    given = {name: duty.id in Copy.of(house, name).pull().rows for name in ("INT", "INT2", "LEAD", "DISC")}
+    assert given == {"INT": False, "INT2": True, "LEAD": True, "DISC": False}
+    h = Hand(house).signed_in("INT")
+    shown = orjson.loads(duty.body)["doc"]
+    seen = {name: shown[name] for name in kinds()["duty"].verbs["acknowledge"].watches}
+    h.write("duty", "acknowledge", duty.id, {}, base=1, seen=seen)
+    assert ends(h.told()[0]) == ("escrowed", "officer.out_of_scope")
+    assert does(house, "LEAD", record, "forward", forwarding(house), 1)["status"] == "applied"
+    house.clock.advance(60_000)
+    house.services.clockwork.tick(FACILITY)
+    assert state(house, duty.id) == "completed"
+
+
+def test_who_is_complained_of_takes_no_evidence_out(house: World) -> None:
+    """A bundle leaves nothing out of what it is of."""
+    callers = {name: Caller.of(house, name) for name in ("DIR", "AUD")}
+    asked = {"reason": "调取", "person": house.ids["p1"]}
+    assert callers["DIR"].ask("POST", "/v1/audit/exports", asked).status_code == 200
+    taken(house, "DIR")
+    assert is_problem(callers["DIR"].ask("POST", "/v1/audit/exports", asked)) == "role.forbidden"
+    assert callers["AUD"].ask("POST", "/v1/audit/exports", asked).status_code == 200
 
 
 def test_a_complaint_from_its_receipt_off_line_to_its_end(house: World) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from backend.duty.engine.family import Act
 from backend.kernel.clock import to_text
+from backend.kernel.events import Event, Version
 from backend.records.registry import kinds
 from backend.storage import tables
 from headless.chain import uuid7
@@ -221,3 +222,50 @@ def test_it_lies_with_the_facility_where_it_is_about_nobody_and_nothing(both: Wo
     record = issue(leader, posts=["LEAD"], person=None)
     assert store.one(both, tables.records, id=record).partition == f"facility/{FACILITY}/base"
     assert codes(step(leader, record, "complete", DONE)) == []
+
+
+def test_one_that_rings_goes_to_open_streams_when_it_opens_and_at_each_rung(both: World, leader: Hand) -> None:
+    heard: list[str] = []
+    both.services.herald.listen(lambda news: heard.extend(orjson.loads(body)["id"] for _, body in news.alarms))
+    soon, now = to_text(both.clock.now() + HOUR // 2), to_text(both.clock.now())
+    loud, quiet, later = issue(leader, loud=True), issue(leader), issue(leader, loud=True, opens_at=soon)
+    assert heard == [loud]
+    assert codes(served(both, later, "remind")) == []
+    assert codes(served(both, quiet, "remind")) == []
+    assert codes(served(both, loud, "escalate", {"posts": ["DIR"], "level": 1})) == []
+    assert heard == [loud, later, loud] and now < soon
+
+
+def test_what_the_server_does_no_officer_does_and_no_form_is_shown_of_it(both: World, leader: Hand) -> None:
+    told = {verb for verb, of in kinds()["duty"].verbs.items() if of.served}
+    assert told == {"deliver", "remind", "escalate", "unconfirm", "fulfil"}
+    record = issue(leader)
+    both.clock.advance(HOUR)
+    said: dict[str, dict[str, Any]] = {
+        "deliver": {"terminal": leader.terminal, "officer": leader.officer},
+        "escalate": {"posts": ["DIR"], "level": 1},
+        "fulfil": {"record": both.ids["p1"]},
+    }
+    refused = [step(leader, record, verb, said.get(verb))["problem"]["code"] for verb in sorted(told)]
+    assert refused == ["officer.unauthorised"] * len(told)
+
+
+def test_a_miss_is_an_event_and_so_is_its_reason_but_not_of_the_rule_that_asks_for_reasons() -> None:
+    doc: dict[str, Any] = {"rule": "P01", "person": None, "place": "W", "steps": [{"step": "issued"}]}
+    missed = doc | {"steps": [*doc["steps"], {"step": "missed"}]}
+    why = missed | {"steps": [*missed["steps"], {"step": "explained"}]}
+    first, second, third = (version(each) for each in (doc, missed, why))
+
+    def find(before: Version | None, after: Version) -> list[Event]:
+        return list(kinds()["duty"].events(before, after))
+
+    assert [event.name for event in find(None, first)] == []
+    assert [(event.name, event.facts, event.place) for event in find(first, second)] == [
+        ("duty.missed", {"rule": "P01"}, "W")
+    ]
+    assert [event.name for event in find(second, third)] == ["duty.explained"]
+    assert find(version(doc | {"rule": "Y07"}), version(missed | {"rule": "Y07"})) == []
+
+
+def version(doc: dict[str, Any]) -> Version:
+    return Version("r", "duty", 1, 1, "place/W/base", "issued", "o", "t", "op", 0, 0, (), doc)

@@ -140,15 +140,10 @@ def test_what_is_seen_at_a_place_that_was_closed_is_recorded(both: World) -> Non
 def test_the_loop_goes_round_with_every_step_timed_though_most_of_it_was_off_line(both: World) -> None:
     """A patrol reports, a cell officer and a medic go there without signal while the leader sends them; nobody's step is in
     another's way, and each stands in the document at its own time."""
-    patrol, cell, medic, leader = (both.terminal(name) for name in ("PAT", "DISC", "MED", "LEAD"))
-    record = uuid7()
-    fields = {
-        "category": "dispute", "severity": "important", "person": both.ids["p1"], "place": both.ids["C1"],
-        "involved": [both.ids["p2"]], "text": "争执",
-    }  # fmt: skip
-    patrol.capture("dynamic_info", "report", record, fields)
-    patrol.push()
-    for each in (cell, medic, leader, patrol):
+    cell, medic, leader = (both.terminal(name) for name in ("DISC", "MED", "LEAD"))
+    h = Hand(both).signed_in("PAT")
+    record = report(h, severity="important", place=both.ids["C1"], involved=[both.ids["p2"]])["record"]
+    for each in (cell, medic, leader):
         each.learn_kinds()
         each.pull()
 
@@ -265,5 +260,10 @@ def test_every_step_and_change_is_an_event_at_its_time() -> None:
     ):
         assert [each.name for each in find(version(doc, 1), version(doc | changes, 2))] == [name]
     assert list(find(version(doc | {"severity": "urgent"}, 1), version(doc, 2))) == []
+    bare = {name: value for name, value in doc.items() if name != "steps"}
+    handled = bare | {"state": "handled", "handled": {"at": to_text(5), "officer": "h", "disposal": "已劝解"}}
+    assert [(each.name, each.at) for each in find(None, version(handled, 2))] == [
+        ("dynamic.reported", 1), ("dynamic.handled", 5),
+    ]  # fmt: skip
     (event,) = find(version(doc, 1), version({}, 2, "removed"))
     assert (event.name, event.person) == ("dynamic.withdrawn", "p")

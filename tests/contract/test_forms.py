@@ -26,7 +26,17 @@ SAMPLED = [name for name in KINDS if not judged_by_sync(name)]
 TYPES = {"text": str, "whole": int, "yes_no": bool, "group": dict, "list": list, "map": dict}
 ONLY_IN_DOCUMENTS = {
     "approval": {
-        "bound", "chain", "code", "digest", "granted_at", "paper_due", "passed", "requested_by", "state", "steps", "with",
+        "bound",
+        "chain",
+        "code",
+        "digest",
+        "granted_at",
+        "paper_due",
+        "passed",
+        "requested_by",
+        "state",
+        "steps",
+        "with",
     },
     "approval.countersign": {"by"},
     "approval.delegation": {"by", "ended", "state"},
@@ -45,13 +55,16 @@ ONLY_IN_DOCUMENTS = {
     "incident": {"state", "opened", "closed", "plan", "roles", "timeline"},
     "handover": {"outgoing", "state", "steps"},
     "cell_watch": {"least", "state"},
-    "headcount": {"about", "cells", "counted", "expected", "state"},
+    "headcount": {"about", "whole", "cells", "counted", "expected", "state"},
     "papers": {"state"},
     "patrol.plan": {"windows"},
+    "pattern": {"reviewed", "state"},
     "yard": {"state"},
     "patrol.round": {"opened_at", "state"},
     "person": {"release"},
     "place": {"state"},
+    "rule.override": {"state", "withdrawn"},
+    "rule.signature": {"state", "withdrawn"},
     "shift.acting": {"state", "steps"},
     "shift.leave": {"state", "steps"},
     "shift.pattern": {"state"},
@@ -117,6 +130,7 @@ def test_every_field_of_every_verb_is_described_with_its_type(small: World, kind
         said = (form["creates"], form["signoff"], form["confirm"])
         assert said == (verb.creates, verb.signoff, verb.confirm)
         assert (form["edits"], form["watches"], form["removes"]) == (verb.edits, list(verb.watches), verb.removes)
+        assert form["served"] == verb.served
         found = described(form["fields"])
         expected = dict(walk(verb.schema()))
         assert list(found) == list(expected)

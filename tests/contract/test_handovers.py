@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from backend.kernel.clock import to_text
+from backend.kernel.clock import from_text, to_text
 from backend.records.handovers.kind import digest_of
 from backend.storage import tables
 from headless.chain import uuid7
@@ -21,7 +21,9 @@ from tests.support.caller import Caller, is_problem
 from tests.support.hand import Hand
 from tests.support.world import FACILITY, SECRET, World
 
-HOUR = 3_600_000
+HOUR, MINUTE = 3_600_000, 60_000
+EVENING = "2026-11-22T12:00:00.000Z"
+"""Eight in the evening in Beijing: the night shift begins."""
 
 
 def fields(world: World, **other: Any) -> dict[str, Any]:
@@ -201,9 +203,31 @@ def test_what_happened_since_an_officer_was_last_here_is_on_one_page(both: World
     assert [each["duty"] for each in page["open"]] == [duty]
     assert [each["handover"] for each in page["handovers"]] == [handover]
     assert page["persons"] == {"came": 0, "left": 0, "changed": 1}
-    assert {each["record"] for each in page["changes"]} == {duty, reported, both.ids["p2"], handover}
+    assert {each["record"] for each in page["changes"]} == {reported, both.ids["p2"], handover}
     assert page["kinds"] == {"duty": 1, "dynamic_info": 1, "handover": 1, "person": 1}
     both.clock.advance(1000)
     assert got(Caller.of(both, "DISC"), "/v1/since", since=to_text(both.clock.now()))["changes"] == []
     wrong = Caller.of(both, "DISC").ask("GET", "/v1/since", query_string={"since": "2026-02-30T00:00:00.000Z"})
     assert is_problem(wrong) == "request.invalid"
+
+
+def test_each_change_of_shift_asks_for_a_handover_which_both_signatures_do(both: World) -> None:
+    """Rule P09 through the engine: the duty is issued ahead, and fulfilled by the record, at its own time."""
+    both.services.clockwork.tick(FACILITY)
+    duty = next(row for row in of_rule(both, "P09") if row["doc"]["opens_at"] == EVENING)
+    assert duty["state"] == "issued"
+    both.clock.advance(from_text(EVENING) + 10 * MINUTE - both.clock.now())
+    h = Hand(both)
+    record, _ = signed(both, h.signed_in("LEAD"), beside(h, "DIR"), place=None)
+    at = to_text(both.clock.now())
+    both.clock.advance(HOUR)
+    both.services.clockwork.tick(FACILITY)
+    done = next(row for row in of_rule(both, "P09") if row["id"] == duty["id"])
+    last = done["doc"]["steps"][-1]
+    assert (done["state"], last["step"], last["record"], last["at"]) == ("completed", "completed", record, at)
+    assert done["marks"] == []
+
+
+def of_rule(world: World, rule: str) -> list[dict[str, Any]]:
+    rows = [orjson.loads(row.body) for row in store.rows(world, tables.records, kind="duty")]
+    return [row for row in rows if row["doc"]["rule"] == rule]

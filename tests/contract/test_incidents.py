@@ -81,10 +81,14 @@ def test_several_officers_work_on_one_incident_off_line_and_nothing_is_lost(both
     does(leader, "close", {"report": "线路起火，已扑灭", "undone": "未动用武警"}, signoff=BY_SESSION)
     (closed,) = leader.push()
     assert (closed["status"], closed["marks"], row(both, record)["state"]) == ("applied", [], "closed")
-    told = [(event.name, event.facts.get("complete")) for event in happened(both, record)]
-    assert told == [
-        ("incident.opened", None), ("incident.evacuated", False), ("incident.evacuated", True), ("incident.closed", None),
-    ]  # fmt: skip
+    told = [(event.name.partition(".")[2], event.facts.get("complete")) for event in happened(both, record)]
+    assert [name for name, _ in told[:4]] == ["opened", "assigned", "part", "part"]
+    assert [each for each in told[4:] if each[0] != "worked"] == [
+        ("evacuated", False),
+        ("evacuated", True),
+        ("closed", None),
+    ]
+    assert [name for name, _ in told].count("worked") == 6
     does(aux, "note", {"text": "补记：门锁已换"})
     (late,) = aux.push()
     assert late["status"] == "merged" and row(both, record)["doc"]["timeline"][-1]["text"] == "补记：门锁已换"
@@ -163,7 +167,9 @@ def test_a_hazard_is_put_right_by_one_and_verified_by_another(both: World) -> No
     assert [event.name for event in happened(both, record)] == [
         "hazard.found", "hazard.assigned", "hazard.rectified", "hazard.returned", "hazard.rectified", "hazard.verified",
     ]  # fmt: skip
-    assert happened(both, record)[1].facts == {"sort": "lock", "severity": "important", "rectify_by": due}
+    assert happened(both, record)[1].facts == {
+        "sort": "lock", "severity": "important", "rectify_by": due, "officer": None, "posts": "DISC",
+    }  # fmt: skip
 
 
 def in_text(world: World, by: int) -> str:

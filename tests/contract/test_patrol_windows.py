@@ -7,6 +7,7 @@ from typing import Any
 
 from backend.kernel.clock import from_text
 from headless.chain import uuid7
+from headless.patrol import BY_SESSION
 from headless.terminal import Terminal
 from sync.writing.local import Act
 from tests.support.world import FACILITY, World, looked, tag
@@ -102,3 +103,26 @@ def test_a_higher_risk_has_the_rest_of_the_plan_drawn_anew(small: World) -> None
     assert {each["rule"] for each in after["windows"][len(past) :]} == {"P02"}
     other = plan_of(desk, small.ids["V"])
     assert {each["rule"] for each in other["windows"]} == {"P01"}
+
+
+def test_a_round_that_nobody_can_have_walked_is_for_leaders_and_not_for_its_officer(small: World) -> None:
+    tick(small)
+    handheld, desk = small.terminal("PAT"), small.terminal("DIR")
+    walk(small, handheld, "C1", "C2")
+    handheld.push()
+    tick(small)
+    (sign,) = rows(desk, "pattern")
+    assert sign["doc"] | {"sign": "impossible_speed", "against": [small.ids["PAT"]], "state": "open"} == sign["doc"]
+    assert [(mark["code"], mark["rule"]) for mark in sign["marks"]] == [("pattern.suspected", "Y05")]
+    tick(small)
+    (asked,) = [row for row in rows(desk, "duty") if row["doc"]["rule"] == "Y05"]
+    assert (asked["doc"]["cause"], asked["partition"]) == (sign["id"], sign["partition"])
+    assert rows(handheld, "pattern") == [] and not [
+        row for row in rows(handheld, "duty") if row["doc"]["rule"] == "Y05"
+    ]  # fmt: skip
+    review = {"verdict": "not_done", "video": "走廊 11:14", "note": None}
+    desk.capture("pattern", "review", sign["id"], review, base=1, seen={"state": "open"}, signoff=BY_SESSION)
+    assert {outcome["status"] for outcome in desk.push()} == {"applied"}
+    tick(small)
+    (asked,) = [row for row in rows(desk, "duty") if row["doc"]["rule"] == "Y05"]
+    assert asked["state"] == "completed"

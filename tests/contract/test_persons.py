@@ -93,6 +93,35 @@ def test_an_emergency_goes_first_with_a_reason_and_a_second_officer(both: World)
     assert marks(changes(both, record, 2, cell=both.ids["C2"], bed="2")) == [], "she is alone"
 
 
+def test_a_cell_chosen_off_line_is_refused_by_name_and_nothing_typed_is_lost(small: World) -> None:
+    """The desk's handheld says again with an override what it had entered without signal."""
+    desk = small.terminal("INT")
+    said = {
+        "number": "2026-31",
+        "name": "某",
+        "sex": "f",
+        "cell": small.ids["C1"],
+        "state": "held",
+        "remarks": "随身衣物一袋",
+    }
+    desk.capture("person", "create", uuid7(), said)
+    small.clock.advance(HOUR)
+    (outcome,) = desk.push()
+    assert refused(outcome) == A08
+    detail = outcome["problem"]["detail"]
+    assert detail["source"] == "看守所条例14; 刑事诉讼法280" and detail["basis"] == "V"
+    assert detail["text"]["zh"] and detail["text"]["en"] and detail["text"]["zh"] != detail["text"]["en"]
+    (kept,) = desk.queue()
+    assert kept.operation["fields"] == said
+    agreed = {"reason": "监区停电，临时合押", "second": small.ids["LEAD"]}
+    again = uuid7()
+    desk.capture("person", "create", again, kept.operation["fields"] | {"override": agreed})
+    assert marks(desk.push()[0]) == MIXED
+    reader = small.terminal("PAT")
+    reader.pull()
+    assert next(row for row in reader.rows() if row["id"] == again)["doc"] == said | {"override": agreed}
+
+
 def test_what_is_so_already_is_recorded_and_marked(both: World) -> None:
     """One who was lodged so before he was registered, and what is learnt afterwards."""
     long_ago = to_text(both.clock.now() - 25 * HOUR)
@@ -130,7 +159,11 @@ def test_a_stay_from_admission_to_release_as_rules_hear_of_it(both: World) -> No
     both.clock.advance(HOUR)
     changes(both, record, 4, cell=None, state="released")
     both.clock.advance(HOUR)
-    changes(both, record, 5, cell=c1, state="held")
+    changes(both, record, 5, cell=c1, state="held", risk="grade3")
+    both.clock.advance(HOUR)
+    changes(both, record, 6, cell=None, state="released")
+    both.clock.advance(HOUR)
+    changes(both, record, 7, cell=c1, state="held")
     assert told(both, record) == [
         ("admission.accepted", {"cell": c1, "sex": "m"}),
         ("risk.changed", {"risk": "grade2", "before": None}),
@@ -139,12 +172,17 @@ def test_a_stay_from_admission_to_release_as_rules_hear_of_it(both: World) -> No
         ("risk.changed", {"risk": None, "before": "grade1"}),
         ("stage.changed", {"stage": "arrested", "before": "detained"}),
         ("person.released", {"ground": None}),
-        ("admission.accepted", {"cell": c1, "sex": "m"}),
-    ]
+        *(came := [
+            ("admission.accepted", {"cell": c1, "sex": "m"}), ("risk.changed", {"risk": "grade3", "before": None}),
+        ]),
+        ("person.released", {"ground": None}),
+        *came,
+    ]  # fmt: skip
     happened = events(both, record)
     assert {event.person for event in happened} == {record}
-    assert [event.at - both.clock.now() for event in happened] == [-4 * HOUR, *[-2 * HOUR] * 5, -HOUR, 0]
-    assert [event.place for event in happened] == [c1, c1, c2, c2, c2, c2, c2, c1]
+    hours = [(both.clock.now() - event.at) // HOUR for event in happened]
+    assert hours == [6, *[4] * 5, 3, *[2] * 2, 1, 0, 0]
+    assert [event.place for event in happened] == [c1, c1, *[c2] * 5, *[c1] * 5]
 
 
 def test_who_was_here_before_he_was_registered_is_not_admitted(both: World) -> None:

@@ -152,10 +152,17 @@ def test_who_acts_for_a_leader_is_on_duty_as_one(both: World) -> None:
     }  # fmt: skip
     leader.capture("shift.acting", "appoint", record, fields)
     applied(leader)
-    assert (on(both, "22 11:00", "LEAD"), on(both, "22 12:00", "LEAD", "DISC")) == (["LEAD"], ["DISC"])
-    ended = {"at": to_text(now + HOUR), "reason": "提前返回"}
+    assert on(both, "22 12:00", "LEAD", "DISC") == ["DISC", "LEAD"]  # he has not that post: nothing is changed
+    posts = {"posts": ["DISC", "LEAD"]}
+    both.clock.advance(HOUR)
+    given = Caller.of(both, "ADM").ask("PATCH", f"/v1/officers/{both.ids['DISC']}", posts)
+    assert given.status_code == 204
+    assert on(both, "22 13:00", "LEAD", "DISC") == ["DISC"]
+    (stint,) = read(both).on_duty(both.clock.now(), ["LEAD", "DISC"])
+    assert (stint.post, stint.acting, stint.instead) == ("LEAD", True, both.ids["LEAD"])
+    ended = {"at": to_text(now + 2 * HOUR), "reason": "提前返回"}
     assert told(step(leader, "shift.acting", "end", record, ended)) == ("applied", None)
-    assert (on(both, "22 12:00", "LEAD"), on(both, "22 13:00", "LEAD")) == (["DISC"], ["LEAD"])
+    assert (on(both, "22 13:00", "LEAD"), on(both, "22 14:00", "LEAD")) == (["DISC"], ["DISC", "LEAD"])
 
 
 def test_a_facility_says_what_its_days_are(both: World) -> None:
@@ -212,9 +219,20 @@ def test_who_is_on_duty_now(both: World) -> None:
     assert (found["known"], found["shift"]["name"], found["at"]) == (False, "白班", to_text(both.clock.now()))
     posts = {each["number"]: each["post"] for each in found["on_duty"]}
     assert (posts["PAT"], posts["DIR"], "SYS" in posts.values()) == ("PAT", "DIR", False)
-    rostered(both, both.terminal("LEAD"))
+    leader = both.terminal("LEAD")
+    pattern = rostered(both, leader)
     found = ask(both, "DISC", "/v1/roster/now")
     assert found["known"] and [each["number"] for each in found["on_duty"] if each["post"] == "PAT"] == ["PAT"]
+    leader.capture("shift.roster", "assign", uuid7(), row(both, "PAT", pattern, 2))
+    applied(leader)
+    shown = ask(both, "DISC", "/v1/roster", **{"from": "2026-11-22", "to": "2026-11-24"})
+    assert shown["clashes"] == []  # by day on one, by night on the other: he serves both
+    leader.capture("shift.roster", "assign", uuid7(), row(both, "PAT", pattern, 3, since="2026-11-23"))
+    applied(leader)
+    shown = ask(both, "DISC", "/v1/roster", **{"from": "2026-11-22", "to": "2026-11-24"})
+    assert [(each["number"], each["yields"], each["since"]) for each in shown["clashes"]] == [
+        ("PAT", "夜班", "2026-11-23T12:00:00.000Z")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -245,18 +263,18 @@ def test_the_nearest_on_duty_is_who_scanned_last_close_by(both: World) -> None:
         seen = h.device.now().timestamp() - ago * 60
         h.visit(round_, place, observed_at=type(h.device.now()).fromtimestamp(seen, h.device.now().tzinfo))
         h.told()
-    names = {record: name for name, record in both.ids.items()}
+    asker = Caller.of(both, "LEAD")
 
-    def near(place: str, *posts: str) -> list[tuple[str, int]]:
-        with both.services.store.reading() as connection:
-            found = both.services.nearest.read(connection, FACILITY, both.clock.now(), posts, both.ids[place])
-        return [(names[each.stint.officer], each.rank) for each in found]
+    def near(place: str, **query: str) -> list[tuple[str, str]]:
+        response = asker.ask("GET", "/v1/roster/nearest", query_string={"place": both.ids[place]} | query)
+        found = orjson.loads(response.data)["officers"]
+        return [(each["number"], each["near"]) for each in found if each["number"] in where]
 
-    serving = ("PAT", "AUX", "DISC")
-    assert near("C2", *serving) == [("PAT", 0), ("AUX", 1), ("PAT2", 2), ("DISC", 3)]
-    assert near("K", *serving)[0] == ("AUX", 0)
-    assert near("D1", "PAT") == [("PAT2", 0), ("PAT", 2)]
+    assert near("C2") == [("PAT", "same_place"), ("AUX", "same_ward"), ("PAT2", "other_ward"), ("DISC", "unknown")]
+    assert near("K")[0] == ("AUX", "same_place")
+    assert near("D1", post="PAT") == [("PAT2", "same_place"), ("PAT", "other_ward")]
     round_, _ = hands["PAT2"].open("W")
     hands["PAT2"].visit(round_, "C2")
     hands["PAT2"].told(hands["PAT2"].n - 1)
-    assert near("C2", *serving)[:2] == [("PAT2", 0), ("PAT", 0)]  # of two at the place, who was there last
+    assert near("C2")[:2] == [("PAT2", "same_place"), ("PAT", "same_place")]  # of two, who was there last
+    assert ask(both, "PAT", "/v1/roster/nearest", place=both.ids["C2"]) == "role.forbidden"

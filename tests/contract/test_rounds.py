@@ -15,7 +15,7 @@ from headless.patrol import BY_SESSION
 from headless.terminal import Terminal
 from sync.writing.local import Act
 from tests.support import store
-from tests.support.world import World, looked, tag
+from tests.support.world import FACILITY, World, looked, tag
 
 MINUTE = 60_000
 
@@ -69,7 +69,7 @@ def test_a_roll_call_that_does_not_match_is_counted_again_off_line_until_it_does
     short = [("rollcall.closed", ward), ("headcount.mismatch", ward)]
     assert told == [short, short, [("rollcall.closed", ward), ("headcount.solved", ward)]]
     closed, mismatch = events(small, first)
-    assert closed.facts == {"sort": "bedtime", "matched": False, "counted": 2, "expected": 3}
+    assert closed.facts == {"sort": "bedtime", "matched": False, "whole": True, "counted": 2, "expected": 3}
     assert mismatch.facts == {"sort": "bedtime", "counted": 2, "expected": 3}
 
 
@@ -79,6 +79,15 @@ def test_who_is_out_with_nothing_to_show_for_it_is_not_found(small: World) -> No
         capture(handheld, "headcount", "record", count(small, C1=1, C2=1) | {"out": [one]})
     differs, unshown = ("headcount.differs", "I06"), ("out.undocumented", None)
     assert marks(handheld) == [[unshown, differs], [unshown, differs], [("out.elsewhere", None), differs]]
+
+
+def test_a_roll_call_is_of_all_cells_of_its_ward(small: World) -> None:
+    handheld = small.terminal("PAT")
+    first = capture(handheld, "headcount", "record", count(small, C1=2))
+    capture(handheld, "headcount", "record", count(small, "extra", C2=1))
+    assert marks(handheld) == [[("count.partial", None)], []]
+    (closed,) = events(small, first)
+    assert closed.facts["matched"] is True and closed.facts["whole"] is False
 
 
 def test_a_movement_that_has_not_come_yet_is_believed(small: World) -> None:
@@ -110,7 +119,11 @@ def test_a_look_by_video_is_no_stop_on_a_round(small: World) -> None:
     assert marks(handheld) == [[("headcount.differs", None)], [], []]
     assert [each.name for each in events(small, video)] == ["video.patrolled"]
     (seen,) = events(small, visit)
-    assert (seen.name, seen.place, seen.facts) == ("patrol.visited", small.ids["C1"], {"cell": True, "headcount": 2})
+    assert (seen.name, seen.place, seen.facts) == (
+        "patrol.visited",
+        small.ids["C1"],
+        {"cell": True, "headcount": 2, "words": None},
+    )
     raising = [name for name, kind in kinds().items() if "patrol.visited" in kind.raises]
     assert raising == ["patrol.visit"]
 
@@ -216,3 +229,49 @@ def test_a_leaders_round_says_whether_it_was_by_night(small: World, hour: int, n
     (event,) = events(small, record)
     assert event.facts == {"night": night, "unannounced": False, "areas": 1, "findings": 0}
     assert (event.person, event.place) == (None, None)
+
+
+def test_a_mismatch_opens_an_incident_and_asks_for_a_recount_until_it_is_solved(small: World) -> None:
+    handheld, desk = small.terminal("PAT"), small.terminal("LEAD")
+    ticked(small)
+    first = capture(handheld, "headcount", "record", count(small, C1=1, C2=1))
+    marks(handheld)
+    ticked(small)
+    (incident,) = given(desk, "incident")
+    assert incident["doc"] | {"type": "headcount", "place": small.ids["W"], "cause": first} == incident["doc"]
+    (duty,) = [row for row in given(handheld, "duty") if row["doc"]["rule"] == "I06"]
+    assert duty["doc"]["posts"] == ["PAT"] and duty["doc"]["cause"] == first and duty["doc"]["loud"]
+    small.clock.advance(6 * MINUTE)
+    capture(handheld, "headcount", "record", count(small, "recount", first, C1=2, C2=1))
+    small.clock.advance(20 * MINUTE)  # in time by when it was counted, though the terminal was off line
+    ticked(small)
+    marks(handheld)
+    ticked(small)
+    (duty,) = [row for row in given(handheld, "duty") if row["id"] == duty["id"]]
+    assert duty["state"] == "completed"
+    (incident,) = given(desk, "incident")
+    assert incident["state"] == "open", "a leader closes it"
+
+
+def test_a_change_of_what_is_not_there_or_is_something_else_harms_nobody_else(small: World) -> None:
+    officer = small.terminal("DISC")
+    small.desk("INT", Act("person", "change", small.ids["p4"], {"cell": None, "state": "released"}, base=1))
+    now = to_text(small.clock.now())
+    for kind, verb, fields, seen, person in (
+        ("cell_watch", "change", {"note": "换人"}, {"note": None}, "p4"),
+        ("yard", "back", {"back_at": now, "returned": 1, "remark": None}, {"state": "out"}, "p3"),
+    ):
+        capture(officer, kind, verb, fields, uuid7(), base=1, seen=seen)
+        capture(officer, kind, verb, fields, small.ids[person], base=1, seen=seen)
+    told = officer.push()
+    assert [each["status"] for each in told] == ["held", "rejected"] * 2
+    assert [each["problem"]["code"] for each in told[1::2]] == ["record.unknown"] * 2
+
+
+def ticked(world: World) -> None:
+    world.services.clockwork.tick(FACILITY)
+
+
+def given(terminal: Terminal, kind: str) -> list[dict[str, Any]]:
+    terminal.pull()
+    return [row for row in terminal.rows() if row["kind"] == kind]

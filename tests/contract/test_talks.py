@@ -14,6 +14,7 @@ from headless.patrol import BY_SESSION
 from sync.writing.local import Act
 from tests.support import store
 from tests.support.hand import Hand
+from tests.support.happened import events, told
 from tests.support.world import World
 
 MINUTE = 60_000
@@ -100,6 +101,28 @@ def test_a_talk_wants_a_sign_off(cell_officer: Hand) -> None:
     cell_officer.write("talk", "record", uuid7(), raw["fields"])
     (outcome,) = cell_officer.told(cell_officer.n, cell_officer.n)
     assert (outcome["status"], outcome["problem"]["code"]) == ("rejected", "signoff.missing")
+
+
+def test_what_rules_of_duty_hear_of_a_talk(both: World, cell_officer: Hand) -> None:
+    again = to_text(both.clock.now() + 7 * 24 * 60 * MINUTE)
+    grave = talk(cell_officer, mood="hopeless", ended_ago=5, follow_up_on=again)
+    quiet = talk(cell_officer, ended_ago=-1, occasion="monthly")
+    facts = {
+        "occasion": "admission",
+        "sort": "education",
+        "mood": "hopeless",
+        "minutes": 12,
+        "eight": True,
+        "words": None,
+    }
+    assert told(both, grave["record"]) == [
+        ("talk.recorded", facts), ("mood.abnormal", {}), ("talk.follow_up", {"on": again}),
+    ]  # fmt: skip
+    happened = events(both, grave["record"])
+    assert {(event.person, event.at) for event in happened} == {(both.ids["p1"], both.clock.now() - 5 * MINUTE)}
+    facts |= {"occasion": "monthly", "mood": "calm", "eight": False}
+    assert told(both, quiet["record"]) == [("talk.recorded", facts)]
+    assert events(both, quiet["record"])[0].at == both.clock.now(), "nothing has happened before it is told"
 
 
 @pytest.mark.parametrize(

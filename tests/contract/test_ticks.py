@@ -42,11 +42,11 @@ class Fixed:
         return Pack("test", "1", {each.id: each for each in RULES}, None, "digest")
 
 
-def clockwork(world_: World) -> Clockwork:
+def clockwork(world_: World, patience_ms: int = 0) -> Clockwork:
     """As another process would have it: it knows nothing but what is written down."""
     here = world_.services
     packs: Any = Fixed()
-    return Clockwork(here.door, Sources(packs, here.rosters, here.contacts, b"k" * 32), here.desk.serve)
+    return Clockwork(here.door, Sources(packs, here.rosters, here.contacts, b"k" * 32), here.desk.serve, patience_ms)
 
 
 def admitted(world_: World, name: str, cell: str = "C1", risk: str | None = None) -> None:
@@ -81,8 +81,8 @@ def taken(world_: World) -> None:
     assert {row.status for row in store.rows(world_, tables.operations)} <= {"applied", "merged"}
 
 
-def lived(world_: World, every: int, hours: int = 54) -> Counter[Any]:
-    """Two days and a bit, ticking so often, as another process each time."""
+def lived(world_: World, every: int, hours: int) -> Counter[Any]:
+    """So many hours, ticking so often, as another process each time."""
     h = Hand(world_).signed_in("DISC")
     clockwork(world_).tick(FACILITY)
     begun = world_.clock.now()
@@ -121,13 +121,14 @@ def test_a_duty_is_issued_told_up_its_chain_and_done_by_what_is_recorded(both: W
     taken(both)
 
 
-def test_a_week_lived_is_a_week_replayed(small: World, tmp_path: Any, templates: Any) -> None:
-    """Every process but the first knows only what is written down; four hours between ticks, or twenty minutes."""
-    slow = lived(small, 4 * HOUR_MS)
+@pytest.mark.parametrize("hours", [32, pytest.param(7 * 24, marks=pytest.mark.slow)])
+def test_a_week_lived_is_a_week_replayed(small: World, tmp_path: Any, templates: Any, hours: int) -> None:
+    """Every process but the first knows only what is written down; four hours between ticks, or one."""
+    slow = lived(small, 4 * HOUR_MS, hours)
     (tmp_path / "other").mkdir()
     with templates.world("sqlite", tmp_path / "other") as other:
-        quick = lived(other, 20 * MINUTE_MS)
-    assert len(slow) > 20 and slow == quick
+        quick = lived(other, HOUR_MS, hours)
+    assert len(slow) > 12 and slow == quick
     taken(small)
 
 
@@ -146,6 +147,19 @@ def test_several_processes_at_once_repeat_nothing(both: World) -> None:
     steps = [Counter(step["step"] for step in each["steps"]) for each in duties(both)]
     assert all(each[once] <= 1 for each in steps for once in ("issued", "reminded", "missed", "completed"))
     taken(both)
+
+
+def test_a_process_leaves_it_to_the_one_that_has_just_ticked(small: World) -> None:
+    one, other = (clockwork(small, 30_000) for _ in range(2))
+    assert one.tick(FACILITY) > 0
+    for name in ("a", "b"):
+        small.clock.advance(15_000)
+        admitted(small, name)
+        assert other.tick(FACILITY) == 0 and one.tick(FACILITY) == 1
+    small.clock.advance(30_000)
+    admitted(small, "c")
+    assert other.tick(FACILITY) == 1 and one.tick(FACILITY) == 0
+    taken(small)
 
 
 @pytest.mark.parametrize("where", ["group.planned", "commit.before"])
@@ -199,7 +213,7 @@ def test_what_has_no_sense_any_more_is_left_and_what_is_refused_stops_nothing(sm
 def test_what_was_held_before_the_engine_began_is_known(small: World) -> None:
     """A person of long ago is asked for by schedules and states, and not by events that are over."""
     admitted(small, "a", risk="grade1")
-    small.clock.advance(3 * DAY_MS)
+    small.clock.advance(3 * DAY_MS + 6 * HOUR_MS + 30 * MINUTE_MS)
     clockwork(small).tick(FACILITY)
     rules = {each["rule"] for each in duties(small) if each["person"]}
     assert rules == {"T11"} and {each["rule"] for each in duties(small)} == {"T11", "P17"}

@@ -27,7 +27,8 @@ def step(name: str, category: str) -> Said:
 @dataclass(frozen=True)
 class Case:
     """``on``: each of these at noon of a Sunday makes a duty that opens ``opens`` after it and is due ``due`` after it.
-    ``does``: each of these fulfils it; none: only its completion. ``near``: makes none. ``told``: minutes after it was due
+    ``does``: each of these fulfils it; none: only its completion. ``near``: makes none. ``ends``: each of these
+    ends the state, and calls off what was asked. ``told``: minutes after it was due
     → who is told. ``again``: how long after it was done the next one is due; None: there is none."""
 
     rule: str
@@ -37,6 +38,7 @@ class Case:
     opens: int = 0
     does: tuple[Said, ...] = ()
     near: tuple[Said, ...] = ()
+    ends: tuple[Said, ...] = ()
     told: Mapping[int, str] = field(default_factory=lambda: {0: "LEAD"})
     type: str = "KSS"
     warn: int | None = None
@@ -77,9 +79,9 @@ CASES = (
     Case("A07", (ADMITTED,), 1 * H, "INT", near=(said("person.registered", cell="c1"),)),
     Case("A09", (ADMITTED,), 24 * H, "DISC", does=(TALKED,), warn=18 * H, told={0: "LEAD", 4 * H: "DIR"}),
     Case("A10", (ADMITTED,), 12 * H, "DISC MED", does=(SCREENED,), warn=6 * H),
-    Case("A11", (ADMITTED,), 24 * H, "DISC", opens=12 * H, does=(TALKED,), again=24 * H),
-    Case("A11.review", (ADMITTED,), 7 * D, "DISC", opens=6 * D),
-    Case("A12", (ADMITTED,), 24 * H, "LEAD", opens=12 * H, told={0: "DIR"}, type="QJ"),
+    Case("A11", (ADMITTED,), 24 * H, "DISC", opens=12 * H, does=(TALKED,), again=24 * H, ends=(LEFT,)),
+    Case("A11.review", (ADMITTED,), 7 * D, "DISC", opens=6 * D, ends=(LEFT,)),
+    Case("A12", (ADMITTED,), 24 * H, "LEAD", opens=12 * H, told={0: "DIR"}, type="QJ", ends=(LEFT,)),
     Case("A14", (ADMITTED,), 5 * D, "INT", warn=3 * D, told={0: "DIR"}, type="PR"),
     Case("A15", (reported("foreigner"),), 48 * H, "INT LEAD", does=(step("answered", "foreigner"),),
          near=(reported("consular"),), told={0: "DIR CITY"}),
@@ -110,9 +112,10 @@ CASES = (
          told={0: "DIR"}, type="QJ"),
     # P
     Case("P04", (reported("intoxication"), reported("head_injury"), reported("withdrawal")), 30, "PAT MED", opens=20,
-         loud=True, near=(reported("illness"),), told={0: "MED LEAD"}),
+         loud=True, near=(reported("illness"),), told={0: "MED LEAD"},
+         ends=(step("closed", "head_injury"), step("withdrawn", "head_injury"), LEFT)),
     Case("P06", (said("patrol.opened", officers=1),), 10, "LEAD", does=(said("patrol.opened", officers=2),),
-         near=(said("patrol.opened", officers=3),)),
+         near=(said("patrol.opened", officers=3),), ends=(said("patrol.opened", officers=3),)),
     Case("P07", (marked("P07"),), 8 * H, "PAT LEAD", near=(marked("T02"),)),
     Case("P08", (asked("cell_open_at_night"),), 15, "LEAD", loud=True, told={0: "DIR"},
          does=tuple(asked("cell_open_at_night", each) for each in ("granted", "refused", "returned"))),
@@ -135,32 +138,41 @@ CASES = (
                  reported("leave_return"), reported("before_release")), 24 * H, "DISC",
          does=tuple(map(talked, ("cell_move", "punishment", "leave_return", "before_release"))),
          near=(said("movement.returned", sort="court"),)),
-    Case("T10", (ADMITTED,), 7 * D, "DISC", opens=6 * D, does=(talked("follow_up"),)),
+    Case("T10", (ADMITTED,), 7 * D, "DISC", opens=6 * D, does=(talked("follow_up"),), ends=(LEFT,)),
     Case("T11.grade1", (said("risk.changed", risk="grade1", before=None),), 24 * H, "DISC LEAD", opens=12 * H,
-         does=(ASSESSED,), near=(said("risk.changed", risk="grade2"),), again=24 * H),
+         does=(ASSESSED,), near=(said("risk.changed", risk="grade2"),), again=24 * H,
+         ends=(said("risk.changed", risk="grade2"), said("risk.changed", risk=None), LEFT)),
     Case("T11.grade2", (said("risk.changed", risk="grade2", before=None),), 7 * D, "DISC LEAD", opens=5 * D,
-         does=(ASSESSED,), near=(said("risk.changed", risk="grade1"),), again=7 * D),
+         does=(ASSESSED,), near=(said("risk.changed", risk="grade1"),), again=7 * D,
+         ends=(said("risk.changed", risk="grade1"), LEFT)),
     Case("T11.others", (ADMITTED, said("person.registered"), said("risk.changed", risk="grade3", before="grade1"),
                         said("risk.changed", risk=None, before="grade1")), 28 * D, "DISC LEAD", opens=24 * D,
-         does=(ASSESSED,), near=(said("risk.changed", risk="grade2"),), again=28 * D),
+         does=(ASSESSED,), near=(said("risk.changed", risk="grade2"),), again=28 * D,
+         ends=(said("risk.changed", risk="grade1"), LEFT)),
     # H
+    Case("H01", (ADMITTED, said("person.registered")), 180 * D, "MED", opens=150 * D, ends=(LEFT,)),
+    Case("H02", (reported("illness"),), 24 * H, "MED", opens=12 * H, near=(reported("injury"),),
+         ends=(step("closed", "illness"), step("withdrawn", "illness"), LEFT)),
     Case("H03", (reported("illness", "urgent"), said("dynamic.escalated", category="illness", severity="urgent")), 30,
          "MED", does=(step("handled", "illness"),), near=(reported("illness"),), loud=True),
     Case("H03.routine", (reported("illness"), reported("illness", "ordinary")), 24 * H, "MED",
          does=(step("handled", "illness"),), near=(reported("illness", "urgent"),)),
+    Case("H05", (reported("refused_medicine"),), 12 * H, "MED", does=(step("handled", "refused_medicine"),)),
     Case("H08.emergency", (asked("outside_treatment", "emergency"),), 24 * H, "INT DIR", warn=12 * H,
          does=(asked("outside_treatment", "granted"),), near=(asked("cell_open_at_night", "emergency"),),
          told={0: "CITY"}),
     Case("H09", (said("movement.left", sort="outside_treatment"),), 30, "PAT DISC MED", opens=20, loud=True,
          does=(said("movement.checked_in", sort="outside_treatment"),), near=(said("movement.left", sort="court"),),
-         told={0: "LEAD", 30: "CITY"}, again=30),
+         told={0: "LEAD", 30: "CITY"}, again=30, ends=(said("movement.returned", sort="outside_treatment"), LEFT)),
     Case("H10", (reported("critical"),), 30, "MED DIR", does=(step("handled", "critical"),), loud=True,
          told={0: "CITY PROC"}),
     Case("H10d", (reported("critical"),), 1 * H, "DIR", told={0: "CITY PROC"}),
     Case("H11", (reported("refused_food"),), 12 * H, "DISC MED",
          does=(step("handled", "refused_food"), step("answered", "refused_food"))),
-    Case("H12", (reported("refused_food"),), 76 * H, "MED", opens=72 * H, loud=True, told={0: "DIR PROC"}),
-    Case("H12d", (reported("refused_food"),), 84 * H, "MED", opens=72 * H, told={0: "DIR PROC"}),
+    Case("H12", (reported("refused_food"),), 76 * H, "MED", opens=72 * H, loud=True, told={0: "DIR PROC"},
+         ends=(step("closed", "refused_food"), step("withdrawn", "refused_food"), LEFT)),
+    Case("H12d", (reported("refused_food"),), 84 * H, "MED", opens=72 * H, told={0: "DIR PROC"},
+         ends=(step("closed", "refused_food"), step("withdrawn", "refused_food"), LEFT)),
     Case("H13", (reported("outbreak"), said("incident.opened", type="outbreak")), 2 * H, "MED DIR", warn=1 * H,
          does=(step("handled", "outbreak"),), near=(reported("infection"),), loud=True, told={0: "CITY"}),
     Case("H14", (reported("pregnancy"), reported("psychosis"), reported("critical")), 4 * H, "MED DIR",
@@ -169,7 +181,8 @@ CASES = (
     Case("I01", (reported("death"), said("incident.opened", type="death")), 1 * H, "DIR", loud=True, told={0: "CITY"}),
     Case("I02", (reported("escape"), said("incident.opened", type="escape")), 5, "PAT DIR", loud=True,
          does=(step("handled", "escape"),), near=(said("incident.opened", type="fire"),), told={0: "CITY PROC"}),
-    Case("I02d", (said("incident.opened", type="escape"),), 30, "PAT DIR", loud=True, told={0: "CITY PROC"}),
+    Case("I02d", (said("incident.opened", type="escape"),), 30, "PAT DIR", loud=True, told={0: "CITY PROC"},
+         ends=(said("incident.closed", type="escape"),)),
     Case("I03", (reported("self_harm", "urgent"), said("dynamic.escalated", category="self_harm", severity="urgent")), 2,
          "PAT DISC", does=(step("arrived", "self_harm"),), near=(reported("self_harm"),), loud=True),
     Case("I03d.medic", (reported("self_harm", "urgent"),), 5, "MED", near=(reported("self_harm"),), loud=True),
@@ -182,7 +195,8 @@ CASES = (
     # V
     Case("V01", (reported("lawyer_request"),), 48 * H, "INT", does=(reported("lawyer_visit"),), warn=24 * H,
          told={0: "LEAD PROC"}),
-    Case("V01.second", (reported("lawyer_request"),), 48 * H, "INT LEAD", opens=40 * H, loud=True, told={0: "LEAD PROC"}),
+    Case("V01.second", (reported("lawyer_request"),), 48 * H, "INT LEAD", opens=40 * H, loud=True, told={0: "LEAD PROC"},
+         ends=(reported("lawyer_visit"), LEFT)),
     Case("V02", (said("complaint.received", sort="complaint"),), 4 * H, "INT",
          does=(said("complaint.forwarded", to="PROC"),), told={0: "PROC"}),
     Case("V02.JLS", (said("complaint.received", sort="complaint"),), 24 * H, "INT", warn=12 * H,

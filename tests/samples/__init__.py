@@ -90,10 +90,9 @@ class Sample:
     ``stories``: orders in which verbs follow each other on one record (none: all of them, in their order); ``makes``: what
     a verb makes of the document where that is not its fields laid over it; ``passes``: milliseconds that go by before a
     verb; ``leaves``: verbs after which nobody is given it any more; ``posts``: who may use a verb, where not all writers
-    may; ``by``: whose hand a verb is in a story, where it is not the writer's; ``served``: verbs of the server alone,
-    which no terminal can play. For records that are edited apart: ``apart`` are edits that do not touch each other,
-    ``against`` two values of one field, ``strict`` an edit of a field that touches safety, ``rivals`` verbs of which the
-    second finds that the first came before it.
+    may; ``by``: whose hand a verb is in a story, where it is not the writer's. For records that are edited apart: ``apart``
+    are edits that do not touch each other, ``against`` two values of one field, ``strict`` an edit of a field that touches
+    safety, ``rivals`` verbs of which the second finds that the first came before it.
     """
 
     kind: str
@@ -109,7 +108,6 @@ class Sample:
     leaves: frozenset[str] = frozenset()
     posts: Mapping[str, frozenset[str]] = field(default_factory=dict)
     by: Mapping[str, str] = field(default_factory=dict)
-    served: frozenset[str] = frozenset()
     apart: tuple[Fields, Fields] | None = None
     against: tuple[Fields, Fields] | None = None
     strict: Fields | None = None
@@ -122,6 +120,11 @@ class Sample:
     @property
     def creating(self) -> str:
         return next(iter(self.verbs))
+
+    @property
+    def served(self) -> frozenset[str]:
+        """Verbs of the server alone, which no terminal can play."""
+        return frozenset(name for name, verb in self.of.verbs.items() if verb.served)
 
     @property
     def editing(self) -> str | None:

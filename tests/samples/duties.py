@@ -121,7 +121,6 @@ DUTY = Sample(
         "unconfirm": lambda _: {},
         "fulfil": lambda stage: {"record": stage.id("p1")},
     },
-    served=frozenset({"deliver", "remind", "escalate", "unconfirm", "fulfil"}),
     stories=(
         ("issue", "snooze", "acknowledge", "complete"),
         ("issue", "delegate", "complete"),

@@ -123,6 +123,11 @@ def desk_takes_a_complaint(here: History) -> None:
     here.world.desk("INT", Act("complaint", "receive", uuid7(), fields))
 
 
+def a_duty_is_reckoned(here: History) -> None:
+    """The rules of duty are told of all that there is."""
+    here.world.services.clockwork.tick(FACILITY)
+
+
 def posts_change(here: History) -> None:
     """The medic holds other posts."""
     posts = here.chance.choice((("MED",), ("MED", "DISC"), ("DISC",)))

@@ -98,3 +98,19 @@ def test_a_matter_that_a_row_of_the_rules_asks_for_is_not_asked_for_twice() -> N
     told(story, "refused", NOON + HOUR_MS, matter="cell_open_at_night")
     story.until(NOON + 2 * HOUR_MS)
     assert (ended(story, "decide"), ended(story, "refused")) == ([], ["issue", "issue"])
+
+
+def test_each_who_is_named_is_asked_to_countersign_and_asked_anew_for_another_decision() -> None:
+    story = begun()
+    told(story, "requested", NOON, "DIR")
+    for officer in ("o", "o2"):
+        told(story, "circulated", NOON, officer=officer)
+    story.happens("approval.countersigned", NOON + MINUTE_MS, approval=RECORD, opinion="agree")  # by the officer o
+    told(story, "passed_on", NOON + 2 * MINUTE_MS, "DIR", "o3")
+    story.until(NOON + 3 * MINUTE_MS)
+    assert sorted(ended(story, "sign")) == ["fulfil", "issue"]
+    told(story, "returned", NOON + 4 * MINUTE_MS, "DIR")
+    told(story, "requested", NOON + 5 * MINUTE_MS, "DIR")
+    told(story, "circulated", NOON + 5 * MINUTE_MS, officer="o")
+    story.until(NOON + 6 * MINUTE_MS)
+    assert sorted(ended(story, "sign")) == ["cancel", "fulfil", "issue"]

@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from backend.domain.approvals import MATTERS, Asked, barred, code_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.domain.approvals import MATTERS, Asked, barred, code_of, digest_of
 from backend.domain.movements import SORTS
 from backend.domain.rules.citing import rule_of
 from backend.kernel.clock import to_text
@@ -37,6 +40,9 @@ class Knows:
 
     def residents(self, cell: str) -> list[Head]:
         raise NotImplementedError(cell)
+
+    def places(self, ward: str) -> list[Head]:
+        raise NotImplementedError(ward)
 
     def facility_type(self) -> str:
         return self.type
@@ -156,3 +162,64 @@ def test_every_matter_and_sort_names_rows_and_ranks_that_there_are() -> None:
         assert matter.rule is None or rule_of(matter.rule).source
     for sort in SORTS.values():
         assert sort.matter is None or sort.rule == MATTERS[sort.matter].rule
+
+
+def test_an_emergency_that_a_settlement_puts_in_place_of_an_approval_is_decided_anew() -> None:
+    known = held("KSS")
+    asked = ruled(APPROVAL.verbs["request"].judge(deed("request", request()), None, known)).doc
+    word = {"delegation": None, "countersigned": [], "document": None, "opinion": None}
+    approve, emergency = APPROVAL.verbs["approve"].judge, APPROVAL.verbs["emergency"].judge
+    granted = ruled(approve(deed("approve", word), head("approval", asked, "r", "requested"), known)).doc
+    as_seen = head("approval", {**granted, "state": "requested"}, "r", "requested")
+    first = ruled(emergency(deed("emergency", {"ground": "life", "reason": "x", "second": "y"}), as_seen, known)).doc
+    assert (first["state"], first["passed"], first["code"]) == ("emergency", 0, None)
+    again = ruled(approve(deed("approve", word), head("approval", first, "r", "emergency"), known))
+    assert again.state == "granted"
+
+
+DECIDED: dict[str, Any] = {"delegation": None, "reason": "x"}
+APPROVED: dict[str, Any] = {"delegation": None, "countersigned": [], "document": "1", "opinion": None}
+AGAIN = {name: value for name, value in request().items() if name not in ("matter", "person", "place", "about")}
+STEPS: dict[str, dict[str, Any]] = {
+    "approve": APPROVED, "refuse": DECIDED, "return": DECIDED, "pass_on": DECIDED | {"officer": "other"},
+    "resubmit": AGAIN | {"answer": "x"}, "emergency": {"ground": "life", "reason": "x", "second": "other"},
+    "withdraw": {"reason": "x"}, "cancel": {"reason": "x"},
+}  # fmt: skip
+Said = tuple[str, str, str, int, str]
+"""(verb, post, officer, minutes later, what is asked for)."""
+
+
+@given(
+    st.sampled_from(["KSS", "QJ", "JLS"]),
+    st.sampled_from(["outside_treatment", "leave", "other"]),
+    st.lists(
+        st.tuples(
+            st.sampled_from(sorted(STEPS)), st.sampled_from(["INT", "LEAD", "DIR"]), st.sampled_from(["o", "other"]),
+            st.integers(0, 70), st.sampled_from(["就医", "改院"]),
+        ),
+        max_size=12,
+    ),
+)  # fmt: skip
+def test_whatever_is_done_it_is_granted_only_by_all_ranks_one_after_the_other(
+    type_: str, matter: str, story: list[Said]
+) -> None:
+    known = held(type_)
+    doc = ruled(APPROVAL.verbs["request"].judge(deed("request", request() | {"matter": matter}), None, known)).doc
+    now, approved = NOW, 0
+    for version, (verb, post, officer, minutes, what) in enumerate(story, 1):
+        now += minutes * 60_000
+        said = STEPS[verb] | ({"what": what} if verb == "resubmit" else {})
+        did = replace(deed(verb, said), officer=officer, observed_at=now, received_at=now)
+        before = head("approval", doc, "r", doc["state"], version)
+        found = APPROVAL.verbs[verb].judge(did, before, replace(known, held=(post,)))
+        if isinstance(found, Problem):
+            continue
+        ranks, was, doc = doc["chain"], doc, found.doc
+        if verb == "approve":
+            assert post in ranks[approved]["posts"] and was["with"] in (None, officer)
+        approved = approved + 1 if verb == "approve" else 0 if verb == "resubmit" else approved
+        assert doc["passed"] == approved and doc["digest"] == digest_of(doc)
+        assert doc["steps"][: len(was["steps"])] == was["steps"] and len(doc["steps"]) == len(was["steps"]) + 1
+        assert (doc["state"] == "granted") == (doc["code"] is not None)
+        assert doc["state"] != "granted" or approved == len(ranks)
+        assert was["state"] not in {"refused", "withdrawn", "cancelled"}, "what has ended stays so"

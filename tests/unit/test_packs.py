@@ -200,8 +200,9 @@ def test_a_legal_row_is_only_tightened_and_others_are_not_bound() -> None:
             amount_of(rules["A09"], value, said)
     with pytest.raises(LookupError):
         amount_of(rules["A09"], "most", "PT1H")
-    with pytest.raises(ValueError):
-        amount_of(rules["P01"], "least", "PT21M")
+    for key, value, said in (("P01", "least", "PT21M"), ("P01", "least", "PT4M"), ("I06", "repeats", "PT1M")):
+        with pytest.raises(ValueError):
+            amount_of(rules[key], value, said)
 
 
 def test_a_facility_has_the_rules_of_its_type_as_it_changed_them() -> None:
@@ -228,11 +229,18 @@ def test_what_the_pack_no_longer_allows_is_left_out() -> None:
     assert laid(base(), "KSS", [relaxed, gone, unknown], TODAY) == plain
 
 
-def test_changes_that_came_one_by_one_fit_together() -> None:
-    pack = laid(base(), "KSS", [Override("V01", "within", 30 * HOUR_MS, TODAY), Override("V01", "warn", 23 * HOUR_MS, TODAY),
-                                Override("A09", "within", 19 * HOUR_MS, TODAY)], TODAY)  # fmt: skip
-    for rule in pack.rules.values():
-        assert rule.warn is None or rule.within is None or rule.warn <= rule.within, rule.id
+def test_what_hangs_on_a_value_that_was_shortened_is_shortened_alike() -> None:
+    def here(rule: str, **values: str) -> model.Rule:
+        amounts = [Override(rule, name, milliseconds(said), TODAY) for name, said in values.items()]
+        return laid(base(), "KSS", amounts, TODAY).rules[rule]
+
+    assert here("A09", within="PT12H").warn == 9 * HOUR_MS, "three quarters of the time, as in the pack"
+    assert here("A09", within="PT20H").warn == 18 * HOUR_MS
+    assert here("A09", within="PT12H", warn="PT6H").warn == 6 * HOUR_MS
+    windows = here("P01", most="PT12M").trigger
+    assert isinstance(windows, model.Windows) and (windows.least, windows.most) == (9 * 60_000, 12 * 60_000)
+    windows = here("P01", most="PT12M", least="PT10M").trigger
+    assert isinstance(windows, model.Windows) and (windows.least, windows.most) == (10 * 60_000, 12 * 60_000)
 
 
 def test_a_number_that_one_rule_gives_another_is_laid_over_it_where_it_is_shorter() -> None:
@@ -289,3 +297,21 @@ def test_every_rule_can_be_told() -> None:
     for rule in base().rules.values():
         said = told(rule, replace(rule, within=None))
         assert said["rule"] == rule.id and said["trigger"]["sort"] and said["text"]["zh"] and said["reading"]["en"]
+
+
+def test_what_a_rule_asks_fits_a_duty() -> None:
+    """Posts that may be asked, texts of a length that a duty takes, at most so many rungs."""
+    issue = kinds()["duty"].verbs["issue"].schema()
+    silent = model.Waiting | model.Kept | model.Gated | model.Gives
+    moment, never = "2026-11-22T03:14:15.123Z", None
+    for rule in base().rules.values():
+        if isinstance(rule.trigger, silent):
+            continue
+        said = {
+            "rule": rule.id, "directive": never, "asks": {"zh": rule.text.zh, "en": rule.text.en}, "source": rule.source,
+            "cause": never, "posts": list(rule.posts), "officer": never, "person": never, "place": never, "opens_at": moment,
+            "due_at": moment, "loud": rule.loud, "warn_at": never,
+            "chain": [{"at": moment, "posts": list(rung.posts)} for rung in rule.chain],
+        }  # fmt: skip
+        assert issue.validate(said) == {}, rule.id
+        assert rule.chain, f"{rule.id}: nobody is told"

@@ -28,10 +28,11 @@ def test_every_setting_is_read() -> None:
         "ROUNDSMAN_LOG_LEVEL": "warning",
         "ROUNDSMAN_HOME_FACILITY": "HOME-1",
         "ROUNDSMAN_CERTIFICATE": "/srv/tls/h.pem",
+        "ROUNDSMAN_TICK_SECONDS": "60",
     })  # fmt: skip
     assert read == Settings(
         Path("/srv/r"), "postgresql+psycopg://u@h/d", "https://h:8443", 8, Path("/srv/app"), "WARNING",
-        home_facility="HOME-1", certificate=Path("/srv/tls/h.pem"),
+        home_facility="HOME-1", certificate=Path("/srv/tls/h.pem"), tick_seconds=60,
     )  # fmt: skip
 
 

@@ -41,6 +41,7 @@ from backend.domain.shifts import (
     Stint,
     Swap,
     Worked,
+    clashes,
     covers_a_day,
     exchanged,
     stints,
@@ -61,14 +62,16 @@ def row(officer: str, pattern: Pattern = FOUR, offset: int = 0, **other: Any) ->
 
 
 def plan(*rows: Row, **other: Any) -> Plan:
-    return Plan({each.id: each for each in (FOUR, OFFICE, WHOLE)}, rows, **other)
-
-
-FOUR_TEAMS = plan(*(row(officer, offset=at) for at, officer in enumerate(TEAMS)))
+    """Rows on the patterns above; everybody has always held every post at which somebody may act."""
+    posted = {(officer, post): ((0, at(30, "00:00", 12)),) for officer in TEAMS for post in ("PAT", "LEAD", "DIR")}
+    return Plan({each.id: each for each in (FOUR, OFFICE, WHOLE)}, rows, **{"posted": posted} | other)
 
 
 def at(day: int, time: str, month: int = 11) -> int:
     return start_of(date(2026, month, day)) + read_time(time) * MINUTE_MS
+
+
+FOUR_TEAMS = plan(*(row(officer, offset=at) for at, officer in enumerate(TEAMS)))
 
 
 def served(found: list[Stint], officer: str) -> int:
@@ -264,6 +267,30 @@ def test_nobody_serves_twice_at_a_time(any_plan: Plan) -> None:
 
 
 @settings(max_examples=60)
+@given(PLANS)
+def test_only_where_stints_meet_is_anything_given_up(any_plan: Plan) -> None:
+    calm, last = replace(any_plan, actings=()), FIRST + timedelta(days=24)
+    pairs = clashes(calm, FIRST, last)
+    for stands, yields in pairs:
+        assert stands.officer == yields.officer and stands.since <= yields.since < stands.until
+    lost = sorted({each.officer for _, each in pairs})
+    each_alone = [stints(replace(calm, rows=(one,), swaps=(), leaves=()), FIRST, last) for one in calm.rows]
+    if not calm.swaps and not calm.leaves:
+        for officer in TEAMS:
+            asked = sum(served(found, officer) for found in each_alone)
+            given_up = asked - served(stints(calm, FIRST, last), officer)
+            assert (given_up > 0) is (officer in lost)
+
+
+def test_a_clash_names_what_stands_and_what_gives_way() -> None:
+    both = plan(row("甲", WHOLE), row("甲", OFFICE))
+    (pair,) = clashes(both, date(2026, 11, 4), date(2026, 11, 4))
+    assert [(each.shift, each.since) for each in pair] == [("昼夜班", at(4, "08:00")), ("行政班", at(4, "08:30"))]
+    assert clashes(both, date(2026, 11, 6), date(2026, 11, 6)) == []
+    assert clashes(FOUR_TEAMS, FIRST, date(2026, 11, 30)) == []
+
+
+@settings(max_examples=60)
 @given(PLANS, SOME_DAY, st.integers(0, 3))
 def test_a_day_is_the_same_whatever_else_is_asked(any_plan: Plan, day: date, more: int) -> None:
     last = day + timedelta(days=more)
@@ -334,6 +361,16 @@ def test_who_acts_for_a_leader_serves_in_his_shifts_and_nowhere_else() -> None:
     assert roster.on_duty(at(4, "07:00"), ["LEAD"]) == []  # it is nobody's shift: he acts in those of another
 
 
+def test_who_acts_does_so_while_he_holds_the_post() -> None:
+    leading = plan(
+        row("长", WHOLE, post="LEAD"), row("甲", OFFICE), posted={("甲", "LEAD"): ((at(4, "10:00"), at(4, "11:00")),)}
+    )
+    roster = Roster(replace(leading, actings=(Acting("a", "甲", "LEAD", at(4, "00:00"), at(5, "00:00"), "长"),)), {})
+    for time, expected in (("09:00", "长"), ("10:30", "甲"), ("11:00", "长")):
+        assert [each.officer for each in roster.on_duty(at(4, time), ["LEAD"])] == [expected]
+    assert [(each.officer, each.post) for each in roster.on_duty(at(4, "09:00"), ["PAT"])] == [("甲", "PAT")]
+
+
 def test_who_acts_beside_all_is_on_duty_all_the_time() -> None:
     acting = Acting("a", "甲", "DIR", at(1, "12:00"), at(9, "12:00"), None)
     roster = Roster(replace(FOUR_TEAMS, actings=(acting,)), {})
@@ -362,6 +399,25 @@ def test_without_a_roster_everybody_is_on_duty_at_his_posts_and_wards() -> None:
     assert [each.officer for each in roster.on_duty(noon, ["DISC", "PAT"], "C1")] == ["管"]
     assert [each.officer for each in roster.on_duty(noon, ["DISC", "PAT"], "D1")] == ["巡"]
     assert roster.on_duty(at(11, "12:00"), ["PAT"]) == []  # the ward is his no longer
+
+
+def test_who_answers_for_a_part_of_a_place_answers_for_it_too() -> None:
+    cells = plan(row("管", OFFICE, places=("C1",)), row("区", OFFICE, places=("W",)), row("全", OFFICE))
+    roster, noon = Roster(cells, ABOVE | {"C2": "W"}), at(5, "12:00")
+    served_by = {
+        place: [each.officer for each in roster.on_duty(noon, place=place)] for place in ("W", "C1", "C2", "V")
+    }
+    assert served_by == {"W": ["全", "区", "管"], "C1": ["全", "区", "管"], "C2": ["全", "区"], "V": ["全"]}
+
+
+def test_who_was_revoked_serves_until_then_and_no_longer() -> None:
+    acting = Acting("a", "甲", "LEAD", at(5, "00:00"), at(9, "00:00"), None)
+    swap = Swap("s", 1, ("甲", "乙"), frozenset({date(2026, 11, 4)}))
+    gone = replace(FOUR_TEAMS, actings=(acting,), swaps=(swap,), gone={"甲": at(3, "02:00")})
+    found = [each for each in stints(gone, FIRST, date(2026, 11, 12)) if each.officer == "甲"]
+    assert [(each.since, each.until) for each in found] == [
+        (at(1, "08:00"), at(1, "20:00")), (at(2, "20:00"), at(3, "02:00")),
+    ]  # fmt: skip
 
 
 def test_a_post_with_a_roster_is_served_by_it_alone() -> None:

@@ -19,7 +19,9 @@ WATCHES = {
 REMOVES = frozenset({("dynamic_info", "withdraw"), ("place", "close")})
 STRICT = {"person": {"cell", "state", "risk"}, "dynamic_info": {"severity"}}
 DECISIONS = frozenset({"duty"})
-DERIVED = {"person": {"release"}, "dynamic_info": {"handled", "state"}, "duty": {"steps", "state"}}
+BY_VALUE = frozenset({("duty", verb) for verb in ("acknowledge", "complete", "cancel", "delegate", "snooze", "explain")})
+"""What an operation of these has not seen does not matter, but for the values that it names."""
+DERIVED = {"person": {"release"}, "dynamic_info": {"handled", "state"}, "duty": {"steps", "state", "level", "raised", "snoozed_until"}}
 """Kind → keys of its documents that follow from an act without being named in it."""
 CREATES = frozenset({"create", "open", "record", "report", "issue"})
 Doc = dict[str, Any]
@@ -174,7 +176,7 @@ class _Replay:
 
     def _wary(self, said: Doc, known: _Record) -> set[str]:
         """Fields whose values an operation must not pass over because the record has moved, whatever stands there."""
-        if not self._moved(said, known):
+        if not self._moved(said, known) or (said["kind"], said["verb"]) in BY_VALUE:
             return set()
         seen = set(said.get("seen", {}))
         whole = said["kind"] in DECISIONS or (said["kind"], said["verb"]) in REMOVES or not seen

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from backend.audit import reckoning
 from backend.audit.checks.base import Broken
 from backend.kernel.ids import sha256
 
@@ -93,6 +94,9 @@ class Told:
     """Factor → officer, sort, digest of its key, whether it is there still."""
     confirmations: dict[str, bytes] = field(default_factory=dict)
     """Confirmation → digest of what its leaf says of it."""
+    reckoned: tuple[int, int, int, str, str] | None = None
+    """Of the duty rules: epoch and number of the last version that they were told of, their clock, their pack, the digest of
+    what they have in mind."""
     forks: list[dict[str, Any]] = field(default_factory=list)
     backups: list[dict[str, Any]] = field(default_factory=list)
     witnesses: set[tuple[int, int, str, str]] = field(default_factory=set)
@@ -130,12 +134,12 @@ class Told:
             self._note_file(leaf)
         elif act in _OF_OFFICERS:
             self._note_officer(act, leaf)
+        elif act == reckoning.ACT:
+            self.reckoned = (leaf["epoch"], leaf["seq"], leaf["clock"], leaf["pack"], leaf["watches"])
         elif act == "backup.verified":
             self.backups.append(leaf)
-        elif act == "witness.shown":
-            self._show(leaf)
-        elif act == "epoch.opened":
-            for witness in leaf["witnesses"]:
+        elif act in ("witness.shown", "epoch.opened"):
+            for witness in leaf["witnesses"] if act == "epoch.opened" else [leaf]:
                 self._show(witness)
 
     def _note_operation(self, epoch: int, position: int, leaf: dict[str, Any]) -> None:

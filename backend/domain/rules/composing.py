@@ -17,6 +17,9 @@ from backend.domain.rules.reading import OF_RULE, duration, is_count, millisecon
 from backend.kernel.ids import b64, sha256
 
 MOST_TIMES = 1000
+SHORTEST = 5 * 60_000
+"""No interval at which something is asked for again is shorter: it could not be done, and would fill every list."""
+INTERVALS = frozenset({"every", "repeats", "least", "most"})
 LONGEST = 3660 * 24 * 3_600_000
 """Ten years; nothing in a pack lasts longer."""
 
@@ -57,7 +60,9 @@ def amount_of(rule: Rule, value: str, said: str) -> int:
     legal and this would relax it; LookupError: this cannot be changed."""
     way = tightening(rule, value)
     amount = _times(said) if is_count(rule, value) else milliseconds(said)
-    if not 0 < amount <= (MOST_TIMES if is_count(rule, value) else LONGEST):
+    times = is_count(rule, value)
+    floor = SHORTEST if value in INTERVALS and not times else 1
+    if not floor <= amount <= (MOST_TIMES if times else LONGEST):
         raise ValueError(f"{said} is out of bounds")
     own = value_of(rule, value)
     assert own is not None  # the reading of the pack has seen to it
@@ -74,13 +79,11 @@ def _times(said: str) -> int:
 
 
 def _possible(rule: Rule, value: str, amount: int) -> None:
-    """Values that hang together stay so: a reminder lies within the time, the least interval below the most."""
-    changed = _with(rule, value, amount)
-    least, most = value_of(changed, "least"), value_of(changed, "most")
-    if most is not None and least is not None and least > most:
-        raise ValueError("the least interval is longer than the most")
-    if changed.warn is not None and changed.within is not None and changed.warn > changed.within:
-        raise ValueError("the reminder would come after the time has run out")
+    """A reminder lies within the time there is, the least interval below the most."""
+    above = {"warn": "within", "least": "most"}.get(value)
+    bound = None if above is None else value_of(rule, above)
+    if bound is not None and amount > bound:
+        raise ValueError(f"{value} would be longer than {above}")
 
 
 def _tightest(way: Tightening, amounts: Iterable[int]) -> int:
@@ -107,8 +110,9 @@ def laid(pack: Pack, type_: str, overrides: Iterable[Override], today: date) -> 
     for (key, value), amounts in sorted(wanted.items()):
         rule = rules[key]
         amount = _tightest(tightening(rule, value), amounts)
-        rules[key] = _within(_with(rule, value, amount))
+        rules[key] = _with(rule, value, amount)
         taken.append([key, value, amount])
+    rules = {key: _fitted(pack.rules[key], rule) for key, rule in rules.items()}
     digest = b64(sha256(orjson.dumps([pack.digest, type_, sorted(rules), taken])))
     return replace(pack, rules=given(rules), digest=digest)
 
@@ -123,10 +127,15 @@ def _holds(rule: Rule | None, override: Override) -> bool:
     return True
 
 
-def _within(rule: Rule) -> Rule:
-    """Two changes that hang together may have come one by one: the reminder never comes after the time has run out."""
-    if rule.warn is not None and rule.within is not None and rule.warn > rule.within:
-        return replace(rule, warn=rule.within)
+def _fitted(own: Rule, rule: Rule) -> Rule:
+    """Where the time there is, or the longest interval, was shortened below what hangs on it, that is shortened alike."""
+    for value, above in (("warn", "within"), ("least", "most")):
+        amount, bound = value_of(rule, value), value_of(rule, above)
+        if amount is None or bound is None or amount <= bound:
+            continue
+        before, whole = value_of(own, value), value_of(own, above)
+        assert before is not None and whole is not None
+        rule = _with(rule, value, min(before, whole) * bound // whole)
     return rule
 
 
@@ -141,5 +150,7 @@ def given(rules: Mapping[str, Rule]) -> dict[str, Rule]:
         for name in OF_RULE:
             both = [number for number in (getattr(to, name), getattr(rule, name)) if number is not None]
             numbers[name] = min(both, default=None)
-        found[to.id] = _within(replace(to, **numbers))
+        if numbers["warn"] is not None and numbers["within"] is not None:
+            numbers["warn"] = min(numbers["warn"], numbers["within"])
+        found[to.id] = replace(to, **numbers)
     return found

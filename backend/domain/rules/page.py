@@ -41,7 +41,8 @@ pack means is told in `backend/domain/rules/reading.py`, what the sorts of trigg
 * **D** is a local default of ours, not law; values marked (local) are ours too, where the source says "at once" or
   nothing. A line with "ALL" holds in every type of facility that holds persons; the lines Y in community correction too.
 * A facility changes a value by a record of the kind `rule.override`, from a day on. What may be changed, and which way is
-  tighter, each rule says. A legal row (V) is only tightened. Of several changes of one value the tightest holds.
+  tighter, each rule says. A legal row (V) is only tightened. Of several changes of one value the tightest holds. Where a
+  time is shortened below its reminder, or an interval below its least, that is shortened alike.
 * Where two rules meet the shorter wins: a ward's interval of patrols is the shortest of all rules that hold in it, and a
   number that one rule gives another is laid over it only where it is shorter.
 * Durations are written as in ISO 8601 and counted in full hours from the moment at which a thing happened, as its officer

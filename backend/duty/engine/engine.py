@@ -142,9 +142,9 @@ class Engine:
 
     def _hear(self, each: Input) -> None:
         course, version = self._course, each.after
-        course.register.hear(version)
+        self._guarded(version.kind, course.register.hear, version)
         if version.kind == "duty":
-            self._duties.hear(version)
+            self._guarded(version.kind, self._duties.hear, version)
         for event in each.events:
             said = Heard(event, course.now, version.id, version.kind, version.partition, version.officer)
             self._tell(said)
@@ -179,7 +179,7 @@ class Engine:
     def _wake(self, key: str, body: Body) -> None:
         page, _, rest = key.partition("|")
         if page == PAGE:
-            self._duties.wake(rest, body)
+            self._guarded(PAGE, self._duties.wake, rest, body)
         elif page == WATCHED:
             owner, _, subject = rest.partition("|")
             if owner in self._books:
@@ -223,7 +223,7 @@ class Engine:
                     memory.drop(key)
 
     def _guarded(self, owner: str, call: Callable[..., None], *given: object) -> None:
-        """A fault in one rule must not cost another."""
+        """A fault in one rule, or over one record, must not cost another."""
         try:
             call(*given)
         except Exception as fault:  # noqa: BLE001 - whatever it was, it is this rule's alone

@@ -1,8 +1,8 @@
 """The life of a duty after it was asked for: issued ahead, reminded of, told up its chain, unconfirmed, missed, done.
 
 In memory a duty is ``{o: owner, s: subject, x: part, r: rule, st: state, f: opens, u: due, po: posts, of: officer, i: what is
-issued (until then), w: [person, place, cause], ch: [posts of each rung], todo: [[moment, what, number] …]}``, woken for the
-first of ``todo``.
+issued (until then), w: [person, place, cause], ch: [posts of each rung], as: officers who were away when it was due,
+todo: [[moment, what, number] …]}``, woken for the first of ``todo``.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ GRACE_MS = 5 * MINUTE_MS
 """How long after it was due, or after a terminal came back, what was done may still be on its way (local default)."""
 UNCONFIRMED_MS = 4 * HOUR_MS
 """How long a duty stays unconfirmed at most (local default)."""
-LOOK_MS = MINUTE_MS
-"""How often it is asked whether the terminals of an unconfirmed duty are back."""
+LOOK_MS = GRACE_MS
+"""How often it is asked whether the terminals of an unconfirmed duty are back: no later than its grace would end."""
 KEPT_MS = 7 * DAY_MS
 """How long after it was due a missed duty is followed, so that what does it late is noted on it."""
 CLOSED = frozenset({"completed", "cancelled"})
@@ -165,16 +165,17 @@ class Duties:
         now, todo = self._course.now, body["todo"]
         if body["st"] not in _UNDECIDED:
             self._keep(duty, body)
-        elif self._contact(body, body["u"] - AWAY_MS) is not None:
+        elif self._contact(asked := self._asked(body), body["u"] - AWAY_MS) is not None:
             self._keep(duty, {**body, "todo": _with(todo, [max(now, body["u"] + GRACE_MS), "miss", 0])})
         else:
             self._act(duty, "unconfirm", {})
             end = [max(now, body["u"] + UNCONFIRMED_MS), "miss", 0]
-            self._keep(duty, {**body, "st": "unconfirmed", "todo": _with(todo, [now + LOOK_MS, "look", 0], end)})
+            todo = _with(todo, [now + LOOK_MS, "look", 0], end)
+            self._keep(duty, {**body, "st": "unconfirmed", "as": asked, "todo": todo})
 
     def _look(self, duty: str, body: Body, _number: int) -> None:
         now, todo = self._course.now, body["todo"]
-        back = self._contact(body, body["u"])
+        back = self._contact(body["as"], body["u"]) if body["st"] == "unconfirmed" else None
         if body["st"] != "unconfirmed":
             self._keep(duty, body)
         elif back is None:
@@ -206,14 +207,16 @@ class Duties:
         rule = self._course.ports.pack.rules.get(body["r"] or "")
         return None if rule is None or rule.repeats is None else max(self._course.now, body["u"] + rule.repeats)
 
-    def _contact(self, body: Body, since: int) -> int | None:
-        """When one of those who are asked was heard of after a moment; nobody who serves is nobody who could be away."""
-        ports = self._course.ports
+    def _asked(self, body: Body) -> list[str]:
+        """The officers who are asked: the one who is named, or who serves at its posts when it is due."""
         if body["of"] is not None:
-            asked = {body["of"]}
-        else:
-            asked = {each.officer for each in ports.rota.on_duty(body["u"], body["po"], body["w"][1])}
-        return ports.presence.contact_after(asked, since) if asked else self._course.now
+            return [body["of"]]
+        serving = self._course.ports.rota.on_duty(body["u"], body["po"], body["w"][1])
+        return sorted({each.officer for each in serving})
+
+    def _contact(self, asked: list[str], since: int) -> int | None:
+        """When one of them was heard of after a moment; nobody who serves is nobody who could be away."""
+        return self._course.ports.presence.contact_after(asked, since) if asked else self._course.now
 
     def _act(self, duty: str, verb: str, fields: Mapping[str, Any], at: int | None = None) -> None:
         moment = self._course.now if at is None else at

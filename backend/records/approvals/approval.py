@@ -250,9 +250,10 @@ def _emergency(deed: Deed, head: Head | None, _known: Known) -> Ruling | Problem
         return barred
     if deed.fields["second"] == deed.officer:
         return Problem("field.invalid", "fields.second")
-    due = to_text(deed.observed_at + (of.paper or 0))
     marks = (Mark("approval.emergency", of.rule),)
-    return _on(deed, head, "emergency", marks=marks, alarm=True, state="emergency", paper_due=due)
+    passed = head.doc["passed"] if head.doc["passed"] < len(head.doc["chain"]) else 0
+    changes = {"paper_due": to_text(deed.observed_at + (of.paper or 0)), "passed": passed, **_UNGRANTED}
+    return _on(deed, head, "emergency", marks=marks, alarm=True, state="emergency", **changes)
 
 
 def _withdraw(deed: Deed, head: Head | None, _known: Known) -> Ruling | Problem:
@@ -270,12 +271,15 @@ def _cancel(deed: Deed, head: Head | None, known: Known) -> Ruling | Problem:
 
 def _events(before: Version | None, after: Version) -> Iterable[Event]:
     """What each further step raises. ``asks``: the posts whose turn it is, in alphabetical order; ``officer``: the one to whom
-    it was passed on."""
+    it was passed on, or who is to countersign."""
     doc = after.doc
     for step in doc.get("steps", ())[len(before.doc["steps"]) if before else 0 :]:
-        name = _RAISED.get(step["step"])
+        name, at, about = _RAISED.get(step["step"]), from_text(step["at"]), (doc["person"], doc["place"])
         if name is not None:
-            yield Event(name, from_text(step["at"]), doc["person"], doc["place"], _facts(doc))
+            yield Event(name, at, *about, _facts(doc))
+        if name == "approval.requested":
+            for officer in sorted(set(doc["countersigners"])):
+                yield Event("approval.circulated", at, *about, {**_facts(doc), "asks": "", "officer": officer})
 
 
 def _facts(doc: Mapping[str, Any]) -> Mapping[str, Scalar]:

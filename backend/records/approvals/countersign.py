@@ -3,7 +3,7 @@ own, so that those who countersign at the same time, each without signal, never 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from marshmallow import Schema
@@ -11,6 +11,7 @@ from marshmallow import Schema
 from backend.domain.approvals import COUNTERSIGN as NAME
 from backend.domain.approvals import KIND
 from backend.domain.posts import Post
+from backend.kernel.events import Event, Version
 from backend.kernel.kind import Compartment, Deed, Head, Kind, Known, Mark, Needs, Policy, Ruling, Text, Verb, lateness
 from backend.kernel.problems import Problem
 from backend.records.forms import choice, named, reference, word
@@ -46,6 +47,11 @@ def _sign(deed: Deed, _head: Head | None, known: Known) -> Ruling | Problem:
     return Ruling({**said, "by": deed.officer}, head.partition, "signed", head.place, lateness(deed) + marks)
 
 
+def _events(_before: Version | None, after: Version) -> Iterable[Event]:
+    facts = {name: after.doc[name] for name in ("approval", "opinion")}
+    yield Event("approval.countersigned", after.observed_at, facts=facts)
+
+
 COUNTERSIGN = Kind(
     name=NAME,
     version=1,
@@ -67,4 +73,6 @@ COUNTERSIGN = Kind(
         "by": Text("会签人", "who signed"),
     },
     marks={"approval.decided": Text("会签时审批已办结", "at receipt it had been decided or sent back")},
+    raises={"approval.countersigned": Text("会签", "an officer has countersigned, or not agreed")},
+    events=_events,
 )  # fmt: skip

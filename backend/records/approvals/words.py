@@ -33,6 +33,7 @@ EVENTS: Mapping[str, Text] = {
     "approval.passed_on": Text("转办或报上一级", "an approval goes to another officer or rank"),
     "approval.emergency": Text("紧急先行", "something is done before its paper"),
     "approval.withdrawn": Text("撤回", "a request for approval is withdrawn"),
+    "approval.circulated": Text("送会签", "an officer is asked to countersign"),
 }
 LABELS: Mapping[str, Text] = {
     "matter": Text("审批事项", "matter"),

@@ -49,8 +49,9 @@ WatchChange = edits_of(WatchFields, "turns", "why", "note")
 
 
 def _needs(said: Mapping[str, Any], head: Head | None) -> Needs:
-    doc = {**(head.doc if head else {}), **said}
-    return Needs((doc["cell"],), residents=(doc["cell"],))
+    """Its cell, as far as there is one: the record that an edit names may be missing, or of another kind."""
+    cell = said.get("cell") or (head.doc.get("cell") if head else None)
+    return Needs((cell,), residents=(cell,)) if cell else Needs()
 
 
 def _set(deed: Deed, head: Head | None, known: Known) -> Ruling | Problem:

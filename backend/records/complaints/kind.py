@@ -11,6 +11,7 @@ from marshmallow import Schema
 
 from backend.domain.complaints import BY, FORWARD_MS, ORGANS, SORTS, clock_rule
 from backend.domain.posts import Post
+from backend.domain.rules.citing import forbids
 from backend.kernel.clock import from_text, to_text
 from backend.kernel.events import Event, Version
 from backend.kernel.kind import (
@@ -107,7 +108,7 @@ def _receive(deed: Deed, _head: Head | None, known: Known) -> Ruling | Problem:
     if said["person"] and isinstance(found := referred(known, said, "person", "person"), Problem):
         return found
     if deed.officer in said["against"]:
-        return Problem("rule.forbids", "fields.against", rule="V02")
+        return forbids("V02", "fields.against")
     doc = {**said, "state": "received", "steps": [_step("received", deed, {})]}
     marks = late_since(deed, from_text(said["received_at"]))
     return Ruling(doc, f"matter/{deed.record}/{Compartment.BASE}", "received", None, marks, excluded=_left_out(doc))
@@ -130,7 +131,7 @@ def _on(deed: Deed, head: Head, step: str, state: str, marks: tuple[Mark, ...], 
 
 def _barred(deed: Deed, head: Head, *states: str) -> Problem | None:
     if deed.officer in head.doc["against"]:
-        return Problem("rule.forbids", "officer", rule="V02")
+        return forbids("V02", "officer")
     return None if head.state in states else Problem("record.state", state=head.state)
 
 
@@ -139,7 +140,7 @@ def _name(deed: Deed, head: Head | None, _known: Known) -> Ruling | Problem:
     if barred := _barred(deed, head, "received", "forwarded", "answered"):
         return barred
     if deed.officer in deed.fields["against"]:
-        return Problem("rule.forbids", "fields.against", rule="V02")
+        return forbids("V02", "fields.against")
     against = list(dict.fromkeys([*head.doc["against"], *deed.fields["against"]]))
     if len(against) > MOST_AGAINST:
         return Problem("field.invalid", "fields.against")

@@ -64,16 +64,19 @@ DUTY = Kind(
         "explain": Verb(Explanation, judging.explain, Text("说明逾期原因", "say why it was missed"), by_value=True),
         "delegate": Verb(Delegation, judging.delegate, Text("转派", "hand on"), watches=_AS_IT_STOOD, by_value=True),
         "cancel": Verb(Cancellation, judging.cancel, Text("取消", "cancel"), watches=_AS_IT_STOOD, by_value=True),
-        "deliver": Verb(Delivery, serving.deliver, Text("送达回执", "note its delivery"), by_value=True),
-        "remind": Verb(Nothing, serving.remind, Text("提醒", "remind"), by_value=True),
-        "escalate": Verb(Escalation, serving.escalate, Text("上报", "escalate"), by_value=True),
-        "unconfirm": Verb(Nothing, serving.unconfirm, Text("认定未确认", "call it unconfirmed"), by_value=True),
+        "deliver": Verb(Delivery, serving.deliver, Text("送达回执", "note its delivery"), by_value=True, served=True),
+        "remind": Verb(Nothing, serving.remind, Text("提醒", "remind"), by_value=True, served=True),
+        "escalate": Verb(Escalation, serving.escalate, Text("上报", "escalate"), by_value=True, served=True),
+        "unconfirm": Verb(
+            Nothing, serving.unconfirm, Text("认定未确认", "call it unconfirmed"), by_value=True, served=True
+        ),
         "fulfil": Verb(
             Fulfilment,
             serving.fulfil,
             Text("由记录完成", "done by a record"),
             needs=judging.needs_record,
             by_value=True,
+            served=True,
         ),
     },
     text=Text("勤务", "duty"),

@@ -159,10 +159,17 @@ def _area(said: Mapping[str, Any], place: Head | None, known: Known) -> str | No
     return "cell" if person is not None and person.place is not None else None
 
 
+def _steps(doc: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The steps that were taken; of a document without them its handling, if it was handled."""
+    handled = doc.get("handled")
+    bare = [{"step": "handled", "at": handled["at"], "officer": handled["officer"]}] if handled else []
+    return list(doc.get("steps") or bare)
+
+
 def _step(name: str, deed: Deed, head: Head) -> dict[str, Any]:
     return {
         "steps": [
-            *head.doc.get("steps", ()),
+            *_steps(head.doc),
             {"step": name, "at": to_text(deed.observed_at), "officer": deed.officer},
         ]
     }
@@ -170,7 +177,7 @@ def _step(name: str, deed: Deed, head: Head) -> dict[str, Any]:
 
 def _barred(head: Head, *states: str) -> Problem | None:
     """Unless it stands in one of these states, and its steps can still be read on a handheld."""
-    fits = head.doc["state"] in states and len(head.doc.get("steps", ())) < MOST_STEPS
+    fits = head.doc["state"] in states and len(_steps(head.doc)) < MOST_STEPS
     return None if fits else Problem("record.state", state=head.doc["state"])
 
 
@@ -179,7 +186,7 @@ def _beside(name: str) -> Judge:
 
     def judge(deed: Deed, head: Head | None, _known: Known) -> Ruling | Problem:
         assert head is not None
-        steps = head.doc.get("steps", [])
+        steps = _steps(head.doc)
         last = max((at for at, each in enumerate(steps) if each["step"] == "returned"), default=-1)
         again = any(each["step"] == name and each["officer"] == deed.officer for each in steps[last + 1 :])
         changes = {} if again or len(steps) >= MOST_STEPS else _step(name, deed, head)
@@ -264,7 +271,7 @@ def _events(before: Version | None, after: Version) -> Iterator[Event]:
         return
     if before is None:
         yield Event("dynamic.reported", from_text(doc["reported"]["at"]), *subject, facts)
-    for step in doc.get("steps", [])[len(before.doc.get("steps", [])) if before else 0 :]:
+    for step in _steps(doc)[len(_steps(before.doc)) if before else 0 :]:
         at = from_text(step["at"])
         yield Event(f"dynamic.{step['step']}", at, *subject, facts | {"officer": step["officer"]})
         if step["step"] == "deployed":

@@ -147,13 +147,19 @@ _EVENTS = {"rectified": "hazard.rectified", "verified": "hazard.verified", "foun
 
 def _events(before: Version | None, after: Version) -> Iterator[Event]:
     doc = after.doc
-    facts = {"sort": doc["sort"], "severity": doc["severity"], "rectify_by": doc["rectify_by"]}
+    facts = {name: doc[name] for name in ("sort", "severity", "rectify_by", "officer")} | {
+        "posts": " ".join(doc["posts"])
+    }
     if before is None:
         yield Event("hazard.found", from_text(doc["found"]["at"]), None, doc["place"], facts)
+    if doc["posts"] and _task(doc) != (before and _task(before.doc)):
+        yield Event("hazard.assigned", after.observed_at, None, doc["place"], facts)
     if doc["state"] != (before.doc["state"] if before else "found"):
         yield Event(_EVENTS[doc["state"]], after.observed_at, None, doc["place"], facts)
-    elif before and (doc["rectify_by"] != before.doc["rectify_by"] or doc["posts"] != before.doc["posts"]):
-        yield Event("hazard.assigned", after.observed_at, None, doc["place"], facts)
+
+
+def _task(doc: Mapping[str, Any]) -> tuple[Any, ...]:
+    return doc["posts"], doc["officer"], doc["rectify_by"]
 
 
 _STATE = ("state",)

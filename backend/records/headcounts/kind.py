@@ -49,6 +49,8 @@ REASONS: Mapping[str, Text] = {
     "other": Text("其他", "other"),
 }
 """Why somebody is not in his cell: a local default, not law."""
+WHOLE = frozenset({"morning", "bedtime", "shift"})
+"""Sorts that are of all cells of a ward, the empty ones too."""
 MATCHED, MISMATCH = "matched", "mismatch"
 
 
@@ -83,7 +85,7 @@ class CountFields(Schema):
 def _needs(said: Mapping[str, Any], _head: Head | None) -> Needs:
     cells = tuple(each["cell"] for each in said["cells"])
     out = [record for each in said["out"] for record in (each["person"], each["movement"]) if record]
-    return Needs((said["place"], *([said["of"]] if said["of"] else []), *cells, *out), cells)
+    return Needs((said["place"], *([said["of"]] if said["of"] else []), *cells, *out), cells, (said["place"],))
 
 
 def _record(deed: Deed, _head: Head | None, known: Known) -> Ruling | Problem:
@@ -97,10 +99,15 @@ def _record(deed: Deed, _head: Head | None, known: Known) -> Ruling | Problem:
     cells = [{**each, "expected": known.headcount(each["cell"]) - out[each["cell"]]} for each in said["cells"]]
     state = MATCHED if all(each["counted"] == each["expected"] for each in cells) else MISMATCH
     totals = {name: sum(each[name] for each in cells) for name in ("counted", "expected")}
+    whole = {head.id for head in known.places(place.id) if head.doc["type"] == "cell"} <= {
+        each["cell"] for each in cells
+    }
     marks = lateness(deed) + standing.closed(place) + _unknown_cells(said, known) + marks
+    if not whole and said["sort"] in WHOLE:
+        marks += (Mark("count.partial"),)
     if state == MISMATCH:
         marks += (Mark("headcount.differs", "I06"),)
-    doc = {**said, "cells": cells, **totals, "about": _about(said, known), "state": state}
+    doc = {**said, "cells": cells, **totals, "whole": whole, "about": _about(said, known), "state": state}
     partition = f"place/{place.id}/{Compartment.BASE}"
     return Ruling(doc, partition, state, place.id, marks, alarm=state == MISMATCH)
 
@@ -161,7 +168,8 @@ def _events(_before: Version | None, after: Version) -> Iterator[Event]:
         return
     at, matched = after.observed_at, said["state"] == MATCHED
     counts = {"counted": said["counted"], "expected": said["expected"]}
-    yield Event("rollcall.closed", at, place=said["place"], facts={"sort": said["sort"], "matched": matched, **counts})
+    facts = {"sort": said["sort"], "matched": matched, "whole": said["whole"], **counts}
+    yield Event("rollcall.closed", at, place=said["place"], facts=facts)
     if not matched:
         yield Event("headcount.mismatch", at, place=said["about"], facts={"sort": said["sort"], **counts})
     elif said["of"] is not None:
@@ -198,6 +206,7 @@ HEADCOUNT = Kind(
         "note": Text("说明", "note"),
         "counted": Text("实点合计", "counted in all"),
         "expected": Text("应到合计", "to be there in all"),
+        "whole": Text("是否点遍各室", "whether all cells were counted"),
         "about": Text("首次清点场所", "place of the first count"),
         "state": Text("结果", "result"),
         "state.matched": Text("相符", "matched"),
@@ -209,6 +218,7 @@ HEADCOUNT = Kind(
             "外出无凭证或外出记录，未计入外出", "listed as out with nothing to show for it: not taken as out"
         ),
         "out.elsewhere": Text("所列外出人员不在所点监室", "somebody listed as out is lodged in none of these cells"),
+        "count.partial": Text("未点遍该监区各室", "not all cells of the ward were counted"),
         "cell.unknown": Text("所列监室不存在", "a cell that is listed is none"),
         "place.closed": Text("该场所已撤销", "the place has been closed"),
     },

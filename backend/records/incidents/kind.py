@@ -262,11 +262,25 @@ def _events(before: Version | None, after: Version) -> Iterator[Event]:
         yield Event("incident.opened", from_text(doc["opened"]["at"]), *subject, facts)
     elif more_severe(doc["severity"], before.doc["severity"]):
         yield Event("incident.escalated", after.observed_at, *subject, facts)
+    for entry in doc["timeline"][len(before.doc["timeline"]) if before else 0 :]:
+        yield from _of_entry(entry, subject, facts)
     if _counted(doc) and (before is None or doc["cells"] != before.doc["cells"]):
         complete = all(map(_agrees, doc["cells"].values()))
         yield Event("incident.evacuated", after.observed_at, *subject, facts | {"complete": complete})
     if doc["state"] == "closed" and (before is None or before.doc["state"] != "closed"):
         yield Event("incident.closed", from_text(doc["closed"]["at"]), *subject, facts)
+
+
+def _of_entry(
+    entry: Mapping[str, Any], subject: tuple[str | None, str | None], facts: Mapping[str, str]
+) -> Iterator[Event]:
+    at = from_text(entry["at"])
+    if entry["what"] == "assigned":
+        yield Event("incident.assigned", at, *subject, {**facts, "role": entry["role"]})
+        for officer in entry["officers"]:
+            yield Event("incident.part", at, *subject, {**facts, "role": entry["role"], "officer": officer})
+    elif entry["what"] in {"done", "note", "counted"}:
+        yield Event("incident.worked", at, *subject, {**facts, "what": entry["what"], "officer": entry["officer"]})
 
 
 def _counted(doc: Mapping[str, Any]) -> bool:
@@ -334,6 +348,9 @@ INCIDENT = Kind(
     raises={
         "incident.opened": Text("突发事件立案", "an incident was opened"),
         "incident.escalated": Text("突发事件升级", "an incident became more severe"),
+        "incident.assigned": Text("突发事件分工", "a part in an incident was given"),
+        "incident.part": Text("民警受领职责", "an officer was given a part in an incident"),
+        "incident.worked": Text("突发事件处置动作", "somebody did, noted or counted something in an incident"),
         "incident.evacuated": Text("疏散清点完毕", "the evacuated were counted"),
         "incident.closed": Text("突发事件结束", "an incident was closed"),
     },

@@ -8,6 +8,7 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
+from backend.domain.integrity import words_of
 from backend.domain.posts import Post
 from backend.kernel.events import Event, Version
 from backend.kernel.kind import (
@@ -116,11 +117,14 @@ def _of_cell(cell: Mapping[str, Any] | None, place: Head, known: Known) -> tuple
 
 
 def _events(_before: Version | None, after: Version) -> Iterator[Event]:
-    """``cell``: it was looked into. Nothing else raises this event, so nothing else counts as a patrol."""
+    """``cell``: it was looked into. Nothing else raises this event, so nothing else counts as a patrol. ``words``: a digest
+    by which notes are compared."""
     said = after.doc
     if said:
         cell = said["cell"]
-        facts = {"cell": cell is not None, "headcount": cell and cell["headcount"]}
+        facts = {
+            "cell": cell is not None, "headcount": cell and cell["headcount"], "words": words_of(said["note"]),
+        }  # fmt: skip
         yield Event("patrol.visited", after.observed_at, place=said["place"], facts=facts)
 
 

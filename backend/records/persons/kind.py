@@ -21,6 +21,7 @@ from backend.domain.calendars import day_of
 from backend.domain.custody import GROUNDS, RISKS, STAGES
 from backend.domain.lodging import GATED_FACILITIES, clashes
 from backend.domain.posts import Post
+from backend.domain.rules.citing import forbids
 from backend.kernel.clock import from_text
 from backend.kernel.events import Event, Version
 from backend.kernel.kind import REMOVED, Compartment, Deed, Head, Kind, Known, Mark, Needs, Policy, Ruling, Text, Verb
@@ -113,7 +114,7 @@ def _lodging(deed: Deed, doc: Mapping[str, Any], head: Head | None, known: Known
         return ()
     chosen = _admitted_now(doc, deed.observed_at) if head is None else head.place != cell
     if chosen and override is None:
-        return Problem("rule.forbids", "fields.cell", rule="A08")
+        return forbids("A08", "fields.cell")
     return (Mark("cell.mixed", "A08"),)
 
 
@@ -171,6 +172,7 @@ def _events(before: Version | None, after: Version) -> Iterator[Event]:
     if is_["state"] == "held":
         if was.get("state") != "held":
             yield _arrival(was, after)
+            was = {}
         elif was["cell"] != is_["cell"]:
             yield _event(after, "cell.moved", {"from": was["cell"], "to": is_["cell"]})
         if is_.get("risk") != was.get("risk"):

@@ -40,10 +40,10 @@ class Change(Schema):
     reason = word(500)
 
 
-def _lay(deed: Deed, _head: Head | None, _known: Known) -> Ruling | Problem:
+def _lay(deed: Deed, _head: Head | None, known: Known) -> Ruling | Problem:
     said = deed.fields
     rule = base().rules.get(said["rule"])
-    if rule is None:
+    if rule is None or known.facility_type() not in rule.scope:
         return Problem("rule.unknown", "fields.rule")
     try:
         amount_of(rule, said["value"], said["amount"])

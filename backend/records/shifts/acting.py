@@ -1,5 +1,5 @@
-"""The kind ``shift.acting`` (代班领导): who is on duty as a leader for a time, instead of one or beside all. It says who is
-asked and told; the rights of a leader come from the posts that an administrator gives."""
+"""The kind ``shift.acting`` (代班领导): who is on duty as a leader for a time, instead of one or beside all. It takes
+effect in the hours in which he holds that post, which an administrator gives: nobody is asked who could not answer."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from marshmallow import Schema
 
+from backend.domain.integrity import words_of
 from backend.domain.posts import Post
 from backend.domain.talks import ABNORMAL, EIGHT, MOODS, OCCASIONS, SHORTEST, SORTS, TOPICS
 from backend.kernel.clock import from_text
@@ -107,8 +108,12 @@ def _events(_before: Version | None, after: Version) -> Iterator[Event]:
     started, ended = from_text(said["started_at"]), from_text(said["ended_at"])
     at, whom, where = min(ended, after.observed_at), said["person"], said["place"]
     facts = {name: said[name] for name in ("occasion", "sort", "mood")}
-    eight = said["occasion"] in EIGHT
-    yield Event("talk.recorded", at, whom, where, facts | {"minutes": (ended - started) // 60_000, "eight": eight})
+    facts |= {
+        "minutes": (ended - started) // 60_000,
+        "eight": said["occasion"] in EIGHT,
+        "words": words_of(said["summary"]),
+    }
+    yield Event("talk.recorded", at, whom, where, facts)
     if _is_grave(said):
         yield Event("mood.abnormal", at, whom, where)
     if said["follow_up_on"] is not None:

@@ -29,6 +29,8 @@ export interface KindVerb {
   edits: boolean
   removes: boolean
   watches: string[]
+  /** The server alone does it. */
+  served?: boolean
   fields: FormField[]
 }
 
@@ -78,5 +80,5 @@ export function beginnings(kinds: Kind[], posts: string[]): Task[] {
 /** What he may do next to a record of a kind. */
 export function steps(kind: Kind, posts: string[]): string[] {
   if (!writes(kind, posts)) return []
-  return Object.keys(kind.verbs).filter((verb) => !kind.verbs[verb]!.creates)
+  return Object.keys(kind.verbs).filter((verb) => !kind.verbs[verb]!.creates && !kind.verbs[verb]!.served)
 }
