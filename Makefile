@@ -27,7 +27,7 @@ help:  ## Show this help
 run: $(VENV)/.runtime terminal/dist/index.html  ## Serve everything on one port (PORT=8000 DATA=data TLS=host)
 	@$(BIN)/python -m tools.run --port $(PORT) --data $(DATA) --tls "$(TLS)"
 
-demo: $(VENV)/.runtime  ## Play a shift with six headless terminals and print what happened
+demo: $(VENV)/.runtime  ## Play a shift with seven headless terminals and print what happened
 	@$(BIN)/python -m demo
 
 test: test-fast test-slow  ## All tests: the fast ones, then kill, PostgreSQL, documents, browser

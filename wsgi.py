@@ -209,7 +209,7 @@ def make_services(settings: Settings, clock: Clock) -> Services:
         audience=Audience(store, sights),
         alerts=Alerts(store),
         desk=desk,
-        **_of_duties(door, desk, hub, keyring),
+        **_of_duties(settings, door, desk, hub, keyring),
         importer=Importer(door, desk.make),
         intake=Intake(settings.readers),
         uploads=uploads,
@@ -220,11 +220,12 @@ def make_services(settings: Settings, clock: Clock) -> Services:
     )
 
 
-def _of_duties(door: Door, desk: Desk, hub: Hub, keyring: Keyring) -> dict[str, Any]:
+def _of_duties(settings: Settings, door: Door, desk: Desk, hub: Hub, keyring: Keyring) -> dict[str, Any]:
     """The parts that know who is on duty and what is due, by their names in ``Services``."""
     store = door.store
     packs, rosters, duties, contacts = Packs(store), Rosters(store), Duties(store), Contacts(hub.listening)
-    clockwork = Clockwork(door, Sources(packs, rosters, contacts, keyring.nonce, companions()), desk.serve, PATIENCE * settings.tick_seconds)
+    sources = Sources(packs, rosters, contacts, keyring.nonce, companions())
+    clockwork = Clockwork(door, sources, desk.serve, PATIENCE * settings.tick_seconds)
     return {
         "packs": packs,
         "rosters": rosters,

@@ -1,4 +1,4 @@
-"""`make demo`: a day shift with six handhelds, told as it happens; exit code 0 when all of it holds."""
+"""`make demo`: a day shift with seven handhelds, told as it happens; exit code 0 when all of it holds."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from backend.audit.verify import Verified
 from backend.settings import Settings
 from demo.board import Board, Words
 from demo.checks import audited, checks
+from demo.closing import Closing
 from demo.facility import build
 from demo.rounds import LOCAL
 from demo.seed import SEED, seed
 from demo.shift import Shift
 from demo.stage import StoryClock, server
-from demo.telling import counted
+from demo.telling import WIDTH, counted, folded
 from mobile_api.services import EXTENSION, Services
 from wsgi import create_app
 
@@ -30,7 +31,9 @@ BEGIN = datetime(2026, 11, 22, 8, tzinfo=LOCAL)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m demo", description="Plays one shift with six headless terminals.")
+    parser = argparse.ArgumentParser(
+        prog="python -m demo", description="Plays one shift with seven headless terminals."
+    )
     parser.add_argument("--hours", type=float, default=8, help="how long the shift is, from 2 to 8 (default: 8)")
     asked = parser.parse_args()
     if not 2 <= asked.hours <= 8:
@@ -73,6 +76,9 @@ def _end(shift: Shift, services: Services, words: Words) -> bool:
     board = Board(leader.terminal, shift.facility, shift.begin)
     for line in board.lines(words, shift.clock.local):
         print(f"  {line}")
+    print("\none report, and what the rules asked of the shift")
+    for line in Closing(leader, shift.facility, shift.linkage.facts).lines(shift.end):
+        print(*(f"  {part}" for part in folded(line, WIDTH - 2)), sep="\n")
     slow = next(each for each in shift.handhelds if each.clock.wrong_by)
     early, stops = board.early(slow.terminal.identity.terminal)
     print(f"\n  {slow.label}'s clock was slow: {early} of its {stops} stops claim a time before the head they name\n"

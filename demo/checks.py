@@ -11,6 +11,7 @@ from sqlalchemy import select
 from backend.audit.verify import Broken, Verified, verify
 from backend.kernel.keys import load_jwk
 from backend.storage import tables
+from demo.closing import Closing
 from demo.shift import Shift
 from mobile_api.services import Services
 
@@ -79,6 +80,7 @@ def checks(shift: Shift, services: Services, verdict: Verified | str) -> Iterato
         0 < facts.said <= facts.kept,
     )
     yield from _shared(shift)
+    yield from (Check(*claim) for claim in Closing(shift.leader, shift.facility, shift.linkage.facts).claims(shift.end))
     leader = [orjson.dumps(row) for row in shift.leader.terminal.rows()]
     yield Check(f"the leader holds the {len(leader)} rows of the server, byte for byte", leader == _bodies(services))
     yield Check("the audit log verifies, and holds the head that the leader kept", isinstance(verdict, Verified))
@@ -87,7 +89,7 @@ def checks(shift: Shift, services: Services, verdict: Verified | str) -> Iterato
 def _shared(shift: Shift) -> Iterator[Check]:
     """The handheld of two officers: the work of the first is his, and the second is not shown it."""
     facts, shared = shift.facts, shift.handhelds[3]
-    first, second = shared.officers
+    first, second, *_ = shared.officers
     authors = {
         row["author"]["officer"]
         for row in shift.leader.terminal.rows()

@@ -39,6 +39,8 @@ _OF_ONE_WARD = {"PAT", "DISC", "AUX"}
 # How many of a ward are graded. Those of grade 1 are the women's ward's: it is walked more often than the others (rule P02).
 _GRADED = (("grade2", 3), ("grade3", 6))
 _GRAVE = ("C", 3)
+# Nobody is in his first days, in which there is much to do with each.
+_HELD_DAYS = (30, 300)
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ class Person:
     state: str = "held"
     risk: str | None = None
     """As officers have graded it; None: nobody has."""
+    days: int = 0
+    """How long before the facility's first day he was admitted."""
 
 
 @dataclass(frozen=True)
@@ -191,4 +195,5 @@ def _graded(seed: int, cells: list[Place], persons: tuple[Person, ...]) -> tuple
         wanted = [("grade1", _GRAVE[1] if letter == _GRAVE[0] else 0), *_GRADED]
         risks = [grade for grade, count in wanted for _ in range(count)]
         grades |= zip(random.Random(f"{seed}/risks/{letter}").sample(those, len(risks)), risks, strict=True)
-    return tuple(replace(person, risk=grades.get(person.id)) for person in persons)
+    rng = random.Random(f"{seed}/days")
+    return tuple(replace(person, risk=grades.get(person.id), days=rng.randint(*_HELD_DAYS)) for person in persons)

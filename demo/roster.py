@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
 
 from demo.facility import Facility, Officer, made_id
 
 _FREE = "-"
+_ONE = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,27 @@ def rows(facility: Facility, seed: int) -> tuple[Row, ...]:
         row = made_id(seed, f"roster/{officer.number}/{pattern}")
         found.append(Row(row, officer.id, officer.posts[0], _id(seed, pattern), offset, officer.wards))
     return tuple(found)
+
+
+def serving(facility: Facility, seed: int, post: str, at: datetime) -> Officer:
+    """Who serves a post at a moment (local time), of those who do so every day of a cycle; LookupError if nobody does."""
+    made = {pattern.id: pattern for pattern in patterns(seed) if pattern.worked == "all"}
+    placed = [row for row in rows(facility, seed) if row.post == post and row.pattern in made]
+    for row in placed:
+        if any(begins <= at < ends for begins, ends in _stints(made[row.pattern], row.offset, at)):
+            return next(officer for officer in facility.officers if officer.id == row.officer)
+    raise LookupError(f"nobody serves {post} at {at}")
+
+
+def _stints(pattern: Pattern, offset: int, at: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """The shifts of a day and the one before it, of somebody so many days into the cycle."""
+    spans = {code: (time.fromisoformat(begins), time.fromisoformat(ends)) for code, _, begins, ends in pattern.shifts}
+    for day in (at.date() - _ONE, at.date()):
+        turn = ((day - date.fromisoformat(pattern.anchor)).days + offset) % len(pattern.cycle)
+        if pattern.cycle[turn] in spans:
+            begins, ends = spans[pattern.cycle[turn]]
+            over = day + _ONE if ends <= begins else day
+            yield datetime.combine(day, begins, at.tzinfo), datetime.combine(over, ends, at.tzinfo)
 
 
 def _id(seed: int, pattern: str) -> str:

@@ -16,7 +16,7 @@ import httpx
 from backend.domain.posts import Post
 from backend.identity import facilities, officers, terminals
 from backend.identity.officers import NewOfficer, Officer
-from backend.kernel.clock import ManualClock
+from backend.kernel.clock import ManualClock, to_text
 from backend.settings import Settings
 from demo import roster
 from demo.facility import Facility, build
@@ -34,6 +34,10 @@ SECRET = "xunan-demo-2026"
 SEED = 20261122
 _PUSH_EVERY = 200
 _DAY = timedelta(days=1)
+_DAY_MS = 24 * 3_600_000
+_BEFORE = timedelta(hours=15)
+"""The facility is founded so long before its first round. What is asked every half day is then due nine hours after the end
+of its history: neither at once nor in the first shift."""
 
 
 class _Past:
@@ -68,7 +72,7 @@ class Seeded:
 def seed(settings: Settings, end: datetime, *, days: int = 7) -> Seeded:
     """Seeds an installation so that its history ends at `end`. Raises FacilityExists when there is one already."""
     facility = build(SEED)
-    clock = ManualClock(_ms(end - days * _DAY - _DAY))
+    clock = ManualClock(_ms(end - days * _DAY - _BEFORE))
     app = create_app(replace(settings, terminal_app=None), clock)
     services: Services = app.extensions[EXTENSION]
     facilities.found(services.door, facility.id, facility.name, facility.type, services.keyring.head)
@@ -100,9 +104,11 @@ def _add_records(services: Services, facility: Facility) -> None:
         })
         for p in facility.places
     ]  # fmt: skip
+    founded = services.clock.now()
     persons = [
         Act("person", "create", p.id, {
             "number": p.number, "name": p.name, "sex": p.sex, "cell": p.cell, "state": p.state,
+            "admitted_at": to_text(founded - p.days * _DAY_MS),
             **({"risk": p.risk} if p.risk else {}),
         })
         for p in facility.persons

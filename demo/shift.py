@@ -1,4 +1,4 @@
-"""One day shift on the synthetic facility, played with six handhelds against a server process, told as it happens.
+"""One day shift on the synthetic facility, played with seven handhelds against a server process, told as it happens.
 
 Everybody in it is a generator that yields the moment at which he goes on; the play always goes to the earliest one. So
 three wards are walked at once in the story, in one thread, and the same seed gives the same shift.
@@ -13,17 +13,21 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import httpx
+
 from backend.identity import terminals
+from demo import roster
 from demo.facility import Facility, Officer, Place
-from demo.rounds import PlannedRound, PlannedVisit, on_shift, walk
+from demo.linkage import Crew, Linkage, hand_over, windows_of
+from demo.rounds import TO_FIRST_CELL, PlannedRound, PlannedVisit, on_shift, walk
 from demo.seed import SEED
-from demo.stage import Handheld, StoryClock, Wrist, looked
+from demo.stage import TICK, Handheld, StoryClock, Wrist, looked
 from demo.telling import WIDTH, counted, folded
 from headless import patrol, proof
 from mobile_api.services import Services
 
 Actor = Iterator[datetime]
-LABELS = ("PDA-01", "PDA-02", "PDA-03", "PDA-04", "PDA-05", "PDA-06")
+LABELS = ("PDA-01", "PDA-02", "PDA-03", "PDA-04", "PDA-05", "PDA-06", "PDA-07")
 SLOW = timedelta(minutes=7)
 _MINUTE = timedelta(minutes=1)
 _GARBAGE = 7777
@@ -59,16 +63,23 @@ class Shift:
         self.facts = Facts()
         self._services = services
         self._chance = random.Random(f"{SEED}/shift")
-        wrong = {LABELS[2]: -SLOW}
+        wrong = {LABELS[4]: -SLOW}
         self.handhelds = [
             Handheld(label, folder / f"{label}.sqlite3", url, Wrist(clock, wrong.get(label, timedelta())))
             for label in LABELS
         ]
         self.leader = self.handhelds[-1]
+        self._server = httpx.Client(base_url=url, timeout=120, verify=False)  # noqa: S501 - plain HTTP to ourselves
+        self.linkage = self._linked()
+
+    def tick(self) -> None:
+        """The server's clockwork runs: it issues, reminds and misses what is due at the story's time."""
+        self._server.post(TICK).raise_for_status()
 
     def play(self) -> None:
         """From the first code to the last push."""
         self._enrol()
+        self.tick()
         queue = [(next(actor), number, actor) for number, actor in enumerate(self._cast())]
         heapq.heapify(queue)
         while queue:
@@ -80,9 +91,13 @@ class Shift:
         self.clock.move_to(self.end)
         for handheld in self.handhelds:
             self._send(handheld)
+        self._hand_over((self.begin, self.end))
+        for handheld in self.handhelds:
+            self._send(handheld)
 
     def close(self) -> None:
         """Closes the handhelds' databases and connections."""
+        self._server.close()
         for handheld in self.handhelds:
             handheld.terminal.close()
 
@@ -97,9 +112,11 @@ class Shift:
 
     def _cast(self) -> list[Actor]:
         a, b, c = self.facility.wards()
-        first, second, third, shared, frail, _ = self.handhelds
+        first, second, third, shared, frail, *_ = self.handhelds
         cell_officer = {ward.id: self.facility.staff("DISC", ward)[0] for ward in (a, b, c)}
         return [
+            self._ticks(),
+            self._takes_over(),
             self._patrols(first, a),
             self._patrols(second, b),
             self._patrols(third, c),
@@ -109,7 +126,59 @@ class Shift:
             self._handed_on(shared, (a, cell_officer[a.id]), (b, cell_officer[b.id])),
             self._killed_and_mistaken(frail, c, cell_officer[c.id]),
             self._leads(),
+            self._joins(self.handhelds[5], self._serving("MED")),
+            self._linkage_begins(shared, cell_officer[a.id]),
         ]
+
+    def _linked(self) -> Linkage:
+        """Who has a part in it: a cell officer, the patrol and a medic, and the leader."""
+        ward = self.facility.wards()[0]
+        first, _, _, shared, _, medic, leader = self.handhelds
+        return Linkage(
+            self, ward,
+            Crew(shared, self.facility.staff("DISC", ward)[0]),
+            Crew(first, on_shift(self.facility, ward, self.begin + _MINUTE)),
+            Crew(medic, self._serving("MED")),
+            Crew(leader, self._serving("LEAD")),
+        )  # fmt: skip
+
+    def _serving(self, post: str) -> Officer:
+        return roster.serving(self.facility, SEED, post, self.begin)
+
+    def _ticks(self) -> Actor:
+        """The clockwork, every minute."""
+        at = self.begin + _MINUTE
+        while at < self.end:
+            yield at
+            self.tick()
+            at += _MINUTE
+
+    def _takes_over(self) -> Actor:
+        """The night's patrol of the first ward hands over before the day begins."""
+        yield self.begin + timedelta(seconds=1)
+        self._hand_over((self.begin - timedelta(hours=8), self.begin))
+
+    def _hand_over(self, hours: tuple[datetime, datetime]) -> None:
+        """A ward is handed over at the end of some hours to whoever comes after them."""
+        ward = self.facility.wards()[0]
+        change = self.begin if hours[1] == self.begin else self.begin + timedelta(hours=8)
+        pair = (on_shift(self.facility, ward, hours[0]), on_shift(self.facility, ward, change))
+        self.linkage.facts.handovers.append(hand_over(self, ward, self.handhelds[0], pair, hours))
+
+    def _joins(self, handheld: Handheld, officer: Officer) -> Actor:
+        yield self._at(0.05)
+        self._sign_in(handheld, officer)
+
+    def _linkage_begins(self, handheld: Handheld, officer: Officer) -> Actor:
+        """Its parts know the kinds, so that they can act without signal."""
+        yield self._at(0.58)
+        self._sign_in(handheld, officer)
+        for each in self.handhelds:
+            if not each.radio.cut:
+                each.terminal.learn_kinds()
+        yield from self.linkage.play(self._at(0.60))
+        yield self._at(0.96)
+        self.linkage.explain()
 
     def _at(self, share: float) -> datetime:
         return self.begin + (self.end - self.begin) * share
@@ -128,18 +197,26 @@ class Shift:
         self.say(handheld.label, f"{officer.name} ({officer.posts[0]}, {where}) signs in and pulls {rows} rows")
 
     def _patrols(self, handheld: Handheld, ward: Place) -> Actor:
-        """A ward's patrol officer: a round every fifteen to twenty minutes, all shift long."""
+        """A ward's patrol officer: a round in every window that his handheld holds, all shift long."""
         officer = on_shift(self.facility, ward, self.begin + _MINUTE)
         chance = random.Random(f"{SEED}/shift/{ward.code}")
         yield self.begin + timedelta(seconds=chance.uniform(5, 55))
         self._sign_in(handheld, officer)
-        start = self.clock.local + _MINUTE * chance.uniform(1, 8)
-        while start + 11 * _MINUTE < self.end:
-            planned = walk(self.facility, ward, start, officer, chance)
+        since = self.clock.local + TO_FIRST_CELL
+        while windows := windows_of(handheld, ward, since):
+            opens, due = (datetime.fromisoformat(windows[0][name]) for name in ("opens_at", "due_at"))
+            if due + 2 * _MINUTE > self.end:
+                return
+            since = due
+            busy = self.linkage.busy
+            if ward == self.facility.wards()[0] and busy is not None and busy[0] <= opens < busy[1]:
+                continue
+            yield opens - TO_FIRST_CELL
+            planned = walk(self.facility, ward, self.clock.local, officer, chance)
             yield from self._walk(handheld, planned)
             if planned.result != "completed":
                 self.say(handheld.label, f"{officer.name} breaks the round off: {planned.reason}")
-            start = max(planned.closed_at + _MINUTE, start + _MINUTE * chance.uniform(15, 20))
+            since = max(due, self.clock.local + TO_FIRST_CELL)
 
     def _out_of_range(self, handheld: Handheld, since: float, until: float) -> Actor:
         yield self._at(since)
@@ -206,7 +283,7 @@ class Shift:
     def _leads(self) -> Actor:
         """The leader on duty, and what is told each hour."""
         yield self.begin + timedelta(seconds=2)
-        self._sign_in(self.leader, next(officer for officer in self.facility.officers if "LEAD" in officer.posts))
+        self._sign_in(self.leader, self._serving("LEAD"))
         hour = self.begin + timedelta(hours=1)
         while hour < self.end:
             yield hour
@@ -244,8 +321,9 @@ class Shift:
         if handheld.sync() is None and not handheld.radio.cut:
             self.say(handheld.label, f"pushes {waiting} operations; the answer is lost on its way")
             before = self._log_size()
-            outcomes = handheld.sync() or []
+            outcomes = handheld.sync(pull=False) or []
             self.facts.resent, self.facts.grown = len(outcomes), self._log_size() - before
+            handheld.sync()
             self.say(handheld.label, f"pushes them again: {counted(outcomes)}; the log grew by {self.facts.grown}")
 
     def _log_size(self) -> int:

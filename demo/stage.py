@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -27,14 +27,17 @@ from demo.facility import Officer
 from demo.rounds import LOCAL, PlannedVisit
 from demo.seed import SECRET
 from headless import Offline, Terminal
+from mobile_api.services import EXTENSION, Services
+from tasks.jobs import Chore, do_chore
 from tools.serve import command
 from wsgi import create_app
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 ROOT = Path(__file__).resolve().parent.parent
 CLOCK = "ROUNDSMAN_DEMO_CLOCK"
+TICK = "/demo/tick"
 _PATIENCE = 60
 
 
@@ -62,9 +65,31 @@ class StoryClock:
         return datetime.fromtimestamp(self.now() / 1000, LOCAL)
 
 
+class Ticking:
+    """An application whose clockwork runs when the play says so: what a server in service does every quarter of a minute
+    is done at each request of TICK, before it is answered."""
+
+    def __init__(self, application: WSGIApplication, services: Services) -> None:
+        self._application = application
+        self._services = services
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] != TICK:
+            return self._application(environ, start_response)
+        self._services.sightings.flush()
+        do_chore(self._services.store, Chore("duties", 0, self._tick))
+        start_response("204 No Content", [])
+        return []
+
+    def _tick(self, facility: str) -> None:
+        self._services.clockwork.tick(facility)
+        self._services.courier.tend(facility, self._services.clock.now())
+
+
 def serve() -> WSGIApplication:
     """The application on the story's time: what the server process of the demo loads."""
-    return create_app(clock=StoryClock(Path(os.environ[CLOCK])))
+    app = create_app(clock=StoryClock(Path(os.environ[CLOCK])))
+    return Ticking(app, app.extensions[EXTENSION])
 
 
 @contextlib.contextmanager

@@ -307,7 +307,10 @@ class Planner:
         """The records that a field refers to and that are not here."""
         value: Any = weighing.operation.fields
         for name in path.split(".")[1:]:
-            value = value[int(name)] if isinstance(value, list) else value.get(name) if isinstance(value, dict) else None
+            if isinstance(value, dict):
+                value = value.get(name)
+            elif isinstance(value, list):
+                value = value[int(name)]
         named = value if isinstance(value, list) else [value]
         heads = self._state.heads
         return [each for each in named if isinstance(each, str) and UUID7.fullmatch(each) and each not in heads]

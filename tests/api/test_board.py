@@ -150,3 +150,23 @@ def test_an_officer_is_told_what_asks_him_or_his_post_for_a_day_with_the_windows
     (shown,) = told["windows"]
     assert (shown["place"], shown["opens_at"], shown["state"]) == (small.ids["W"], window["opens_at"], "open")
     assert got(Caller.of(small, "DISC"), "/v1/duties")["windows"] == []
+
+
+def test_of_a_complaint_s_duty_the_officer_complained_of_sees_nothing(small: World) -> None:
+    """The duty lies in the complaint's own partition, which he is not given, though his post is asked (看守所条例46)."""
+    now = to_text(small.clock.now())
+    said = {
+        "person": small.ids["p1"], "by": "person", "sort": "accusation", "addressed_to": "procuratorate", "sealed": False,
+        "words": "言语侮辱", "against": [small.ids["LEAD"]], "received_at": now,
+    }  # fmt: skip
+    (outcome,) = small.desk("INT", Act("complaint", "receive", complaint := uuid7(), said))
+    assert outcome["status"] == "applied", outcome
+    duty = issue(Hand(small).signed_in("DIR"), posts=["LEAD", "DIR"], cause=complaint, due_at=now)
+    small.clock.advance(1)
+    assert named(got(Caller.of(small, "DIR"), "/v1/board"), "overdue") == [duty]
+    leader = Caller.of(small, "LEAD")
+    assert named(got(leader, "/v1/board"), "overdue") == []
+    assert got(leader, "/v1/duties")["duties"] == []
+    assert duty not in orjson.dumps(got(leader, "/v1/since")).decode()
+    terminal = small.terminal("LEAD")
+    assert duty not in pulled(terminal)

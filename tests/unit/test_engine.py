@@ -7,7 +7,7 @@ import pytest
 from backend.domain.calendars import DAY_MS, HOUR_MS, MINUTE_MS
 from backend.domain.rules.model import Before, Counted, Each, End, Lasting, OnEvent, Period, Scheduled
 from backend.kernel.clock import to_text
-from tests.support.story import START, Away, Duty, Story, match, rule, rungs
+from tests.support.story import START, SYSTEM, Away, Duty, Story, match, rule, rungs
 
 NOON = START + 12 * HOUR_MS
 ADMITTED, TALKED, LEFT = match("admission.accepted"), match("talk.recorded"), match("person.released")
@@ -86,6 +86,16 @@ def test_a_leaders_duty_has_the_same_clock_and_a_completion_ends_it() -> None:
     story.hears(story.version("duty", "done", NOON + MINUTE_MS, state="completed", doc=doc, version=2))
     story.until(NOON + DAY_MS)
     assert [story.duties[each].steps for each in ("done", "left")] == [[], [("miss", NOON + HOUR_MS + 5 * MINUTE_MS)]]
+
+
+def test_who_was_told_since_nobody_had_received_it_is_not_told_again() -> None:
+    story = Story([FIRST_TALK])
+    story.happens("admission.accepted", NOON, person="p")
+    (duty,) = story.until(NOON + HOUR_MS).of("A09")
+    told = story.version("duty", duty.id, NOON + HOUR_MS, state="issued", doc={"level": 1}, version=2, officer=SYSTEM)
+    story.hears(told)
+    due = NOON + 24 * HOUR_MS
+    assert story.until(NOON + 3 * DAY_MS).of("A09")[0].at("escalate") == [due + 4 * HOUR_MS]
 
 
 def test_who_has_left_needs_nothing_more() -> None:

@@ -106,6 +106,7 @@ class Duties:
         """Takes what has become of a duty by others' hands: done, handed on, called off; or asked for by a leader."""
         body, doc = self._body(version.id), version.doc
         if version.officer == self._course.ports.system:
+            self._told(version, body)
             return
         if body is None:
             if version.version == 1:
@@ -119,6 +120,13 @@ class Duties:
             if version.state == "missed" and body["st"] != "missed":
                 changed["todo"] = _after_a_miss(body)
             self._keep(version.id, changed)
+
+    def _told(self, version: Version, body: Body | None) -> None:
+        """The server itself has told who stands higher in the chain, because nobody had received it: no need to again."""
+        level = version.doc.get("level", 0)
+        if body is not None and any(what == "rung" and number <= level for _, what, number in body["todo"]):
+            todo = [each for each in body["todo"] if each[1] != "rung" or each[2] > level]
+            self._keep(version.id, {**body, "todo": todo})
 
     def wake(self, duty: str, body: Body) -> None:
         """The first of what is to be done with a duty is due."""

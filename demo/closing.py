@@ -1,0 +1,114 @@
+"""What has become of the duties of a shift: told from the rows of the leader's handheld, and checked on them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from demo.facility import Facility, Place
+from demo.linkage import Linked, missed
+from demo.rounds import LOCAL
+from demo.stage import Handheld
+
+Row = dict[str, Any]
+STEPS = ("acknowledged", "deployed", "arrived", "handled", "answered", "closed")
+
+
+class Closing:
+    """The rows of a shift that duties are read from."""
+
+    def __init__(self, leader: Handheld, facility: Facility, facts: Linked) -> None:
+        self._leader = leader
+        self._names = {officer.id: f"{officer.name} ({officer.posts[0]})" for officer in facility.officers}
+        self._wards = facility.wards()
+        self._facts = facts
+        rows = leader.terminal.rows()
+        self._of = {row["id"]: row for row in rows}
+        self._duties = [row for row in rows if row["kind"] == "duty"]
+        self.missed = missed(leader, self._wards[0], facts.window)
+
+    @property
+    def report(self) -> Row:
+        return self._of[self._facts.report]
+
+    def asked(self) -> list[Row]:
+        """The duties that came of the report."""
+        return [row for row in self._duties if row["doc"]["cause"] == self._facts.report]
+
+    def handovers(self) -> list[Row]:
+        return [self._of[each] for each in self._facts.handovers]
+
+    def windows(self, ward: Place, upto: datetime) -> list[Row]:
+        """The windows of a ward that were due by a moment."""
+        plans = [row["doc"] for row in self._of.values() if row["kind"] == "patrol.plan"]
+        found = [each for doc in plans if doc["place"] == ward.id for each in doc["windows"]]
+        return [each for each in found if datetime.fromisoformat(each["due_at"]) <= upto]
+
+    def lines(self, upto: datetime) -> Iterator[str]:
+        """The section as it is printed."""
+        doc = self.report["doc"]
+        yield f"{self._of[self._facts.place]['doc']['code']}: {doc['text']} ({doc['severity']}), state {doc['state']}"
+        yield f"  {_at(doc['reported']['at'])}  reported      {self._names[doc['reported']['officer']]}, out of range"
+        for step in doc["steps"]:
+            yield f"  {_at(step['at'])}  {step['step']:<12}  {self._names[step['officer']]}"
+        for row in self.asked():
+            yield f"  {self._duty(row)}"
+        if self.missed is not None:
+            yield from self._window(self.missed)
+        for ward in self._wards:
+            yield f"{ward.name}  {_counts(self.windows(ward, upto))}"
+        for row in self.handovers():
+            said = row["doc"]
+            yield (f"handover {said['state']}  {_at(said['since'])[:5]}–{_at(said['until'])[:5]}  "
+                   f"{' → '.join(self._names[step['by']] for step in said['steps'])}")  # fmt: skip
+
+    def _duty(self, row: Row) -> str:
+        doc = row["doc"]
+        seen = [f"{_at(step['at'])} {step['step']}" for step in doc["steps"] if step["step"] != "delivered"]
+        return f"{doc['rule']:<12} {'+'.join(doc['posts']):<8}  {', '.join(dict.fromkeys(seen))}"
+
+    def _window(self, row: Row) -> Iterator[str]:
+        doc = row["doc"]
+        yield (f"{self._wards[0].name}, {_at(doc['opens_at'])[:5]}–{_at(doc['due_at'])[:5]} ({doc['rule']}): nobody had "
+               "walked it")  # fmt: skip
+        for step in doc["steps"]:
+            if step["step"] in {"missed", "fulfilled", "completed"}:
+                yield f"  {_at(step['at'])}  {step['step'].upper() if step['step'] == 'missed' else step['step']}"
+            elif step["step"] == "explained":
+                yield f"  {_at(step['at'])}  {step['note']}  {self._names[step['by']]}"
+
+    def claims(self, upto: datetime) -> Iterator[tuple[str, bool]]:
+        """What must hold, each with whether it does."""
+        doc, asked = self.report["doc"], self.asked()
+        posts = sorted({post for row in asked for post in row["doc"]["posts"]})
+        steps = [step["step"] for step in doc["steps"]]
+        times = [step["at"] for step in doc["steps"]]
+        whole = set(steps) == set(STEPS) and steps[-1] == "closed" and times == sorted(times)
+        yield (f"one report became {len(asked)} duties of {', '.join(posts)}, all of them done, and is closed",
+               whole and {row["state"] for row in asked} == {"completed"} and posts == ["DISC", "LEAD", "MED", "PAT"])  # fmt: skip
+        said = [] if self.missed is None else [step["step"] for step in self.missed["doc"]["steps"]]
+        yield ("a window that nobody walked was MISSED, and stays so with its reason though it was walked late",
+               self.missed is not None and {"missed", "explained"} <= set(said) and self.missed["state"] == "completed")  # fmt: skip
+        away = [each for ward in self._wards[1:] for each in self.windows(ward, upto)]
+        right = sum(each["missed"] and each["state"] == "kept" for each in away)
+        yield (f"{right} windows were taken for missed while who walked them was out of range, and are set right",
+               right > 0)  # fmt: skip
+        signed = [{step["by"] for step in row["doc"]["steps"]} for row in self.handovers()]
+        yield (f"{len(signed)} handovers are signed by two officers each",
+               len(signed) == 2 and all(len(each) == 2 for each in signed)
+               and {row["state"] for row in self.handovers()} == {"signed"})  # fmt: skip
+
+
+def _at(moment: str) -> str:
+    return f"{datetime.fromisoformat(moment).astimezone(LOCAL):%H:%M:%S}"
+
+
+def _counts(windows: list[Row]) -> str:
+    counted = Counter(each["state"] for each in windows)
+    later = sum(each["missed"] and each["state"] == "kept" for each in windows)
+    told = ", ".join(f"{count} {state}" for state, count in counted.most_common())
+    return f"{len(windows)} windows of patrol: {told}" + (
+        f"; {later} of them known later than they were due" if later else ""
+    )
