@@ -86,19 +86,23 @@ class Closing:
         steps = [step["step"] for step in doc["steps"]]
         times = [step["at"] for step in doc["steps"]]
         whole = set(steps) == set(STEPS) and steps[-1] == "closed" and times == sorted(times)
-        yield (f"one report became {len(asked)} duties of {', '.join(posts)}, all of them done, and is closed",
-               whole and {row["state"] for row in asked} == {"completed"} and posts == ["DISC", "LEAD", "MED", "PAT"])  # fmt: skip
+        done = {row["state"] for row in asked} == {"completed"} and posts == ["DISC", "LEAD", "MED", "PAT"]
+        yield (
+            f"one report became {len(asked)} duties of {', '.join(posts)}, all of them done, and is closed",
+            whole and done,
+        )
         said = [] if self.missed is None else [step["step"] for step in self.missed["doc"]["steps"]]
-        yield ("a window that nobody walked was MISSED, and stays so with its reason though it was walked late",
-               self.missed is not None and {"missed", "explained"} <= set(said) and self.missed["state"] == "completed")  # fmt: skip
+        kept = self.missed is not None and self.missed["state"] == "completed" and {"missed", "explained"} <= set(said)
+        yield "a window that nobody walked was MISSED, and stays so with its reason though it was walked late", kept
         away = [each for ward in self._wards[1:] for each in self.windows(ward, upto)]
         right = sum(each["missed"] and each["state"] == "kept" for each in away)
-        yield (f"{right} windows were taken for missed while who walked them was out of range, and are set right",
-               right > 0)  # fmt: skip
+        yield (
+            f"{right} windows were taken for missed while who walked them was out of range, and are set right",
+            right > 0,
+        )
         signed = [{step["by"] for step in row["doc"]["steps"]} for row in self.handovers()]
-        yield (f"{len(signed)} handovers are signed by two officers each",
-               len(signed) == 2 and all(len(each) == 2 for each in signed)
-               and {row["state"] for row in self.handovers()} == {"signed"})  # fmt: skip
+        both = len(signed) == 2 and {row["state"] for row in self.handovers()} == {"signed"}
+        yield f"{len(signed)} handovers are signed by two officers each", both and {len(each) for each in signed} == {2}
 
 
 def _at(moment: str) -> str:

@@ -61,9 +61,12 @@ class Linkage:
         self._stage = stage
         self._ward = ward
         self._reporter, self._patrol, self._medic, self._leader = reporter, patrol, medic, leader
-        self.busy: tuple[datetime, datetime] | None = None
-        """When the ward's patrol does something else than to patrol."""
+        self._busy: datetime | None = None
         self.facts = Linked()
+
+    def keeps_busy(self, opens: datetime) -> bool:
+        """Whether the ward's patrol does something else than to walk the window that opens at a moment."""
+        return opens == self._busy
 
     def play(self, since: datetime) -> Actor:
         """From the first window of the ward that opens some minutes after a moment."""
@@ -71,7 +74,7 @@ class Linkage:
         windows = windows_of(self._patrol.handheld, self._ward, since + 6 * _MINUTE)
         opens = datetime.fromisoformat(windows[0]["opens_at"]).astimezone(since.tzinfo)
         self.facts.window = windows[0]["opens_at"]
-        self.busy = (opens, opens + 6 * _MINUTE)
+        self._busy = opens
         yield opens - 4 * _MINUTE
         self._report()
         yield opens - 2 * _MINUTE
@@ -119,8 +122,7 @@ class Linkage:
         handheld = self._reporter.handheld
         handheld.radio.cut = False
         handheld.sync()
-        self._stage.tick()
-        self._leader.handheld.sync()
+        self._spread()
         asked = [
             row["doc"]
             for row in self._leader.handheld.terminal.rows("duty")
@@ -132,9 +134,8 @@ class Linkage:
         )
 
     def _rings(self) -> None:
-        """A stream would have told it at once."""
+        """What the nearest officer's handheld does by itself."""
         handheld = self._patrol.handheld
-        handheld.sync()
         ringing = {due.record: due for due in duties.ringing(handheld.terminal) if (due.rule or "").startswith("loop.")}
         self.facts.rang = tuple(sorted(due.rule or "" for due in ringing.values()))
         self._stage.say(handheld.label, f"rings for {self._patrol.officer.name}, who was seen nearest: "
@@ -144,8 +145,7 @@ class Linkage:
         """One step of the report, with what his terminal shows of it."""
         crew.handheld.sync()
         crew.handheld.terminal.edit("dynamic_info", verb, self.facts.report, fields)
-        crew.handheld.sync()
-        self._stage.tick()
+        self._send(crew)
 
     def _finishes(self, crew: Crew, result: str) -> None:
         """The work of his own post."""
@@ -155,8 +155,17 @@ class Linkage:
             doc = row["doc"]
             if doc["cause"] == self.facts.report and doc["posts"] == [post] and row["state"] != "completed":
                 duties.complete(crew.handheld.terminal, row["id"], result, self.facts.report)
+        self._send(crew)
+
+    def _send(self, crew: Crew) -> None:
         crew.handheld.sync()
+        self._spread()
+
+    def _spread(self) -> None:
+        """What follows from it reaches everybody who has a part in it: in service a stream tells them at once."""
         self._stage.tick()
+        for crew in (self._reporter, self._patrol, self._medic, self._leader):
+            crew.handheld.sync()
 
     def explain(self) -> None:
         """The leader says why the window was missed: beside the miss, which stays."""
@@ -197,9 +206,9 @@ def hand_over(
     record, _ = handing.offer(handheld.terminal, _left(ward, draft, hours), second)
     handheld.sync()
     stage.tick()
-    stage.say(handheld.label, f"{out.name} hands {ward.name} over to {in_.name}: {len(draft['duties'])} duties open, "
-              f"{len(draft['risks'])} persons at risk, {sum(each['expected'] for each in draft['counts'])} held; "
-              "both sign on it")  # fmt: skip
+    held = sum(each["expected"] for each in draft["counts"])
+    stage.say(handheld.label, f"{out.name} hands {ward.name} over to {in_.name} (open duties {len(draft['duties'])}, persons "
+              f"at risk {len(draft['risks'])}, held {held}): both sign on it")  # fmt: skip
     return record
 
 

@@ -20,7 +20,7 @@ _ROTATION_FROM = datetime(2026, 1, 1, tzinfo=LOCAL)
 
 # Seconds, by type of place: how long one stands there (least, most, usual), and how long the way to it takes.
 _DWELL = {"cell": (6.0, 18.0, 10.0), "checkpoint": (2.0, 7.0, 3.0)}
-_PATH = {"cell": (5.0, 8.0), "checkpoint": (9.0, 22.0)}
+_PATH = {"cell": (5.0, 8.0), "checkpoint": (6.0, 14.0)}
 TO_FIRST_CELL = timedelta(seconds=_PATH["checkpoint"][0] + _DWELL["checkpoint"][0] + _PATH["cell"][0])
 """How long before he can look into the first cell an officer sets out: a window counts from there."""
 

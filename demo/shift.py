@@ -208,10 +208,9 @@ class Shift:
             if due + 2 * _MINUTE > self.end:
                 return
             since = due
-            busy = self.linkage.busy
-            if ward == self.facility.wards()[0] and busy is not None and busy[0] <= opens < busy[1]:
-                continue
             yield opens - TO_FIRST_CELL
+            if ward == self.facility.wards()[0] and self.linkage.keeps_busy(opens):
+                continue
             planned = walk(self.facility, ward, self.clock.local, officer, chance)
             yield from self._walk(handheld, planned)
             if planned.result != "completed":

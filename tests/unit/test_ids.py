@@ -86,3 +86,11 @@ def test_sha256_is_over_the_parts_one_after_the_other() -> None:
 def test_facility_names() -> None:
     assert all(FACILITY.fullmatch(name) for name in ("AB", "DEMO", "KSS-110-2", "A" * 16))
     assert not any(FACILITY.fullmatch(name) for name in ("", "A", "demo", "A" * 17, "A B", "A\n", "ÄB", "A/B"))
+
+
+def test_a_named_id_is_the_same_for_whoever_makes_it() -> None:
+    made = ids.named(1_795_317_255_123, "a purpose")
+    assert made == ids.named(1_795_317_255_123, "a purpose") and ids.UUID7.fullmatch(made)
+    assert ids.moment_of(made) == 1_795_317_255_123
+    others = {ids.named(1_795_317_255_124, "a purpose"), ids.named(1_795_317_255_123, "another"), made}
+    assert len(others) == 3

@@ -19,9 +19,15 @@ WATCHES = {
 REMOVES = frozenset({("dynamic_info", "withdraw"), ("place", "close")})
 STRICT = {"person": {"cell", "state", "risk"}, "dynamic_info": {"severity"}}
 DECISIONS = frozenset({"duty"})
-BY_VALUE = frozenset({("duty", verb) for verb in ("acknowledge", "complete", "cancel", "delegate", "snooze", "explain")})
+BY_VALUE = frozenset(
+    {("duty", verb) for verb in ("acknowledge", "complete", "cancel", "delegate", "snooze", "explain")}
+)
 """What an operation of these has not seen does not matter, but for the values that it names."""
-DERIVED = {"person": {"release"}, "dynamic_info": {"handled", "state"}, "duty": {"steps", "state", "level", "raised", "snoozed_until"}}
+DERIVED = {
+    "person": {"release"},
+    "dynamic_info": {"handled", "state"},
+    "duty": {"steps", "state", "level", "raised", "snoozed_until"},
+}
 """Kind → keys of its documents that follow from an act without being named in it."""
 CREATES = frozenset({"create", "open", "record", "report", "issue"})
 Doc = dict[str, Any]
