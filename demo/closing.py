@@ -13,6 +13,8 @@ from demo.rounds import LOCAL
 from demo.stage import Handheld
 
 Row = dict[str, Any]
+_TOLD = {"open": "not said yet"}
+"""A plan is told of kept windows four at a time."""
 STEPS = ("acknowledged", "deployed", "arrived", "handled", "answered", "closed")
 
 
@@ -59,10 +61,21 @@ class Closing:
             yield from self._window(self.missed)
         for ward in self._wards:
             yield f"{ward.name}  {_counts(self.windows(ward, upto))}"
+        yield from self._board()
         for row in self.handovers():
             said = row["doc"]
             yield (f"handover {said['state']}  {_at(said['since'])[:5]}–{_at(said['until'])[:5]}  "
                    f"{' → '.join(self._names[step['by']] for step in said['steps'])}")  # fmt: skip
+
+    def _board(self) -> Iterator[str]:
+        """The duty room's board: who is there, and what is not as it should be."""
+        board = self._leader.terminal.ask("GET", "/v1/board")
+        sorts = "overdue", "unconfirmed", "undelivered", "unacknowledged"
+        counts = ", ".join(f"{board['counts'][sort]} {sort}" for sort in sorts)
+        yield f"board {board['shift']['name']}: {len(board['on_duty'])} on duty, {board['per_officer']} held for each; {counts}"
+        overdue = Counter(each["rule"] or "-" for each in board["overdue"])
+        if overdue:
+            yield f"  overdue by rule: {', '.join(f'{rule} {count}' for rule, count in sorted(overdue.items()))}"
 
     def _duty(self, row: Row) -> str:
         doc = row["doc"]
@@ -91,18 +104,26 @@ class Closing:
             f"one report became {len(asked)} duties of {', '.join(posts)}, all of them done, and is closed",
             whole and done,
         )
+        yield "it rang at the nearest officer's handheld, who acknowledged it in time", self._in_time()
         said = [] if self.missed is None else [step["step"] for step in self.missed["doc"]["steps"]]
         kept = self.missed is not None and self.missed["state"] == "completed" and {"missed", "explained"} <= set(said)
-        yield "a window that nobody walked was MISSED, and stays so with its reason though it was walked late", kept
+        yield "a window that nobody walked was MISSED, and stays so, with its reason, once walked", kept
         away = [each for ward in self._wards[1:] for each in self.windows(ward, upto)]
         right = sum(each["missed"] and each["state"] == "kept" for each in away)
         yield (
-            f"{right} windows were taken for missed while who walked them was out of range, and are set right",
+            f"{right} windows seemed missed while who walked them was out of range; they are set right",
             right > 0,
         )
         signed = [{step["by"] for step in row["doc"]["steps"]} for row in self.handovers()]
         both = len(signed) == 2 and {row["state"] for row in self.handovers()} == {"signed"}
         yield f"{len(signed)} handovers are signed by two officers each", both and {len(each) for each in signed} == {2}
+
+    def _in_time(self) -> bool:
+        """The duty of going there first was done before it was due, by him at whose handheld it rang."""
+        (first,) = [row["doc"] for row in self.asked() if row["doc"]["rule"] == "loop.first"]
+        acknowledged = next(step for step in self.report["doc"]["steps"] if step["step"] == "acknowledged")
+        in_time = bool(acknowledged["at"] <= first["due_at"] and acknowledged["officer"] == first["officer"])
+        return in_time and "loop.first" in self._facts.rang
 
 
 def _at(moment: str) -> str:
@@ -112,7 +133,7 @@ def _at(moment: str) -> str:
 def _counts(windows: list[Row]) -> str:
     counted = Counter(each["state"] for each in windows)
     later = sum(each["missed"] and each["state"] == "kept" for each in windows)
-    told = ", ".join(f"{count} {state}" for state, count in counted.most_common())
+    told = ", ".join(f"{count} {_TOLD.get(state, state)}" for state, count in counted.most_common())
     return f"{len(windows)} windows of patrol: {told}" + (
         f"; {later} of them known later than they were due" if later else ""
     )

@@ -21,16 +21,23 @@ def test_a_shift_is_played_and_all_of_it_holds(tmp_path: Path) -> None:
     done = subprocess.run(line, env=environment(tmp_path), cwd=ROOT, capture_output=True, text=True, timeout=110)
     told = done.stdout
     assert (done.returncode, done.stderr) == (0, ""), told + done.stderr
-    summary = re.search(r"6 handhelds captured (\d+) operations: (\d+) applied, (\d+) rejected", told)
+    summary = re.search(r"7 handhelds captured (\d+) operations: (\d+) applied, (\d+) rejected", told)
     assert summary is not None
     captured, applied, rejected = map(int, summary.groups())
     assert (applied, rejected) == (captured - 1, 1)
     assert captured > 200
-    assert re.search(r"^10 of 10 checks hold\.$", told, re.MULTILINE)
+    assert re.search(r"^15 of 15 checks hold\.$", told, re.MULTILINE)
     assert "FAILS" not in told
     assert "该字段的值不符合要求 / This field's value is" in told
     for ward in build(SEED).wards():
         assert re.search(rf"^  {ward.name}  \d+ rounds", told, re.MULTILINE), ward.name
+        assert re.search(rf"^  {ward.name}  \d+ windows of patrol: \d+ kept", told, re.MULTILINE), ward.name
+    assert re.search(r"^    \d\d:\d\d:\d\d  MISSED$", told, re.MULTILINE)
+    steps = re.findall(
+        r"^    (\d\d:\d\d:\d\d)  (reported|acknowledged|deployed|handled|answered|closed) ", told, re.MULTILINE
+    )
+    assert [step for _, step in steps] == ["reported", "acknowledged", "deployed", "handled", "answered", "closed"]
+    assert [at for at, _ in steps] == sorted(at for at, _ in steps)
     assert [each for each in told.splitlines() if width(each) > WIDTH] == []
 
 

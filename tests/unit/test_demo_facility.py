@@ -13,9 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from backend.domain.calendars import Calendar
+from backend.domain.shift_words import pattern_of, row_of
+from backend.domain.shifts import Plan, Roster
+from demo import roster
 from demo.facility import Facility, Place, build
 from demo.names import FAMILY, FIRST, SECOND, names
-from demo.rounds import LOCAL, PlannedRound, on_shift, walk, week_of_rounds
+from demo.rounds import LOCAL, TO_FIRST_CELL, PlannedRound, on_shift, walk, week_of_rounds
 
 ROOT = Path(__file__).parents[2]
 OBSERVATIONS = {"asleep", "calm", "talking", "low_mood", "agitated", "dispute", "unwell", "damage", "other"}
@@ -208,6 +212,19 @@ def test_nobody_walks_too_fast_or_looks_too_briefly(week: list[PlannedRound]) ->
     assert all(visit.observed_at.microsecond % 1000 == 0 for planned in week for visit in planned.visits)
 
 
+def test_who_sets_out_for_a_window_of_three_minutes_keeps_it(facility: Facility) -> None:
+    chance, opens = random.Random(3), END.replace(microsecond=0)
+    ward = facility.wards()[2]
+    walks = [walk(facility, ward, opens - TO_FIRST_CELL, facility.staff("PAT", ward)[0], chance) for _ in range(300)]
+    looks = [
+        [visit.observed_at for visit in planned.visits if visit.cell]
+        for planned in walks
+        if planned.result == "completed"
+    ]
+    assert all(opens <= times[0] for times in looks)
+    assert sum(times[-1] <= opens + timedelta(minutes=3) for times in looks) > 0.97 * len(looks) > 250
+
+
 def test_visits_say_what_the_protocol_can_carry(facility: Facility, week: list[PlannedRound]) -> None:
     differing = cells = noted = 0
     for visit in (visit for planned in week for visit in planned.visits):
@@ -252,6 +269,77 @@ def test_the_crew_of_a_ward_takes_turns(facility: Facility, week: list[PlannedRo
         assert all(companion.wards == (planned.ward.id,) for companion in planned.companions)
         if planned.opened_at.astimezone(LOCAL).hour < 6:
             assert not planned.companions, "an auxiliary has no night shift"
+
+
+@pytest.fixture(scope="module")
+def rostered(facility: Facility) -> Roster:
+    """The roster as the server reads it."""
+    since = "2026-11-01"
+    patterns = [
+        pattern_of(p.id, {
+            "name": p.name, "cycle": p.cycle, "worked": p.worked, "anchor": p.anchor,
+            "main_from": since if p.main else None,
+            "shifts": [dict(zip(("code", "name", "starts", "ends"), shift, strict=True)) for shift in p.shifts],
+        })
+        for p in roster.patterns(20261122)
+    ]  # fmt: skip
+    rows = [
+        row_of(r.id, {
+            "officer": r.officer, "post": r.post, "pattern": r.pattern, "offset": r.offset, "places": r.places,
+            "since": since, "until": None,
+        })
+        for r in roster.rows(facility, 20261122)
+    ]  # fmt: skip
+    plan = Plan({each.id: each for each in patterns}, tuple(rows), calendar=Calendar())
+    return Roster(plan, {place.id: place.parent for place in facility.places})
+
+
+def test_whoever_walks_is_on_duty_and_so_is_a_medic_and_a_leader_at_any_hour(
+    facility: Facility, rostered: Roster
+) -> None:
+    begin = datetime(2026, 11, 9, 0, 30, tzinfo=LOCAL)
+    for hour in range(0, 14 * 24, 4):
+        at = begin + timedelta(hours=hour)
+        moment = int(at.timestamp() * 1000)
+        for ward in facility.wards():
+            assert [each.officer for each in rostered.on_duty(moment, ["PAT"], ward.id)] == [
+                on_shift(facility, ward, at).id
+            ]
+        for post in ("MED", "LEAD"):
+            assert [each.officer for each in rostered.on_duty(moment, [post])] == [
+                roster.serving(facility, 20261122, post, at).id
+            ]
+
+
+def test_desk_and_cell_officers_serve_by_day_and_one_of_each_on_days_off(facility: Facility, rostered: Roster) -> None:
+    for day in range(9, 23):
+        noon, night = (datetime(2026, 11, day, hour, tzinfo=LOCAL) for hour in (12, 22))
+        free = noon.weekday() >= 5
+        for ward in facility.wards():
+            serving = rostered.on_duty(int(noon.timestamp() * 1000), ["DISC"], ward.id)
+            assert len(serving) == (1 if free else len(facility.staff("DISC", ward)))
+        assert len(rostered.on_duty(int(noon.timestamp() * 1000), ["INT"])) == (1 if free else 3)
+        assert rostered.on_duty(int(night.timestamp() * 1000), ["DISC", "INT"]) == []
+
+
+def test_changes_of_shift_are_the_patrols(rostered: Roster) -> None:
+    begin = datetime(2026, 11, 21, 20, tzinfo=LOCAL)
+    until = begin + timedelta(hours=24)
+    found = rostered.shifts(int(begin.timestamp() * 1000), int(until.timestamp() * 1000))
+    begins = [datetime.fromtimestamp(each.since / 1000, LOCAL).hour for each in found]
+    assert [(each.name, hour) for each, hour in zip(found, begins, strict=True)] == [
+        ("中班", 16), ("夜班", 0), ("白班", 8), ("中班", 16),
+    ]  # fmt: skip
+
+
+def test_a_few_are_graded_and_the_gravest_are_in_one_ward(facility: Facility) -> None:
+    wards = {place.id: place.code[0] for place in of_type(facility, "cell")}
+    graded = Counter((wards[person.cell], person.risk) for person in facility.persons if person.risk)
+    assert graded == {
+        ("A", "grade2"): 3, ("A", "grade3"): 6, ("B", "grade2"): 3, ("B", "grade3"): 6,
+        ("C", "grade1"): 3, ("C", "grade2"): 3, ("C", "grade3"): 6,
+    }  # fmt: skip
+    assert all(30 <= person.days <= 300 for person in facility.persons)
 
 
 def test_a_single_round_starts_when_it_is_told(facility: Facility) -> None:
