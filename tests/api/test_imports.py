@@ -185,7 +185,7 @@ def test_all_that_is_wrong_is_told_by_row_and_column(small: World) -> None:
         (12, "出生日期", "resident_id.birth"), (12, "备注", "cell.private"), (12, "性别", "resident_id.sex"),
         (14, "身份证号", "resident_id.repeated"),
     ]  # fmt: skip
-    assert (found["rows"], found["good"]) == (13, 2)
+    assert (found["rows"], found["good"]) == (14, 2)
     repeated = next(each for each in found["errors"] if each["code"] == "row.repeated")
     assert repeated["detail"] == {"row": 12} and repeated["value"] == "OK"
     before = tracked(small)

@@ -20,7 +20,13 @@ from tests.support.world import CHEAP, SECRET, World
 
 OTHER = "OTHER"
 VARIABLE = re.compile(r"<(\w+):\w+>")
-HERE = [route for route, (guard, _, _) in TABLE.items() if guard == "session" and VARIABLE.search(route)]
+EVERYWHERE = {"GET /v1/rules/<string:rule>"}
+"""The rules of duty are no facility's own; what one has changed of them is told to its own officers alone."""
+HERE = [
+    route
+    for route, (guard, _, _) in TABLE.items()
+    if guard == "session" and VARIABLE.search(route) and route not in EVERYWHERE
+]
 LISTS = [
     route
     for route, (guard, *_) in TABLE.items()

@@ -25,7 +25,7 @@ SCHEMAS: dict[str, type[ma.Schema]] = {
 FORMED = [
     "019aa1f0-7c00-7000-8000-000000000001", "ffffffff-ffff-7fff-bfff-ffffffffffff", "0b2fbb34-7a4d-4a53-9a7c-5d2f0d3c1e11",
     "04AA000000000001", "04AABBCC", "A" * 43, "_-" * 21 + "0",
-    "2026-11-22T03:14:15.123Z", "1990-02", "2001-12-31",
+    "2026-11-22T03:14:15.123Z", "1990-02", "2001-12-31", "08:30",
 ]  # fmt: skip
 """Texts of the forms that schemas ask for by a regular expression."""
 
@@ -35,7 +35,7 @@ JUNK: list[Any] = [
     [[]], {"a": 1}, "x" * 33, "x" * 501, "019aa1f0-7c00-7000-8000-000000000001", "019aa1f0-7c00-7000-8000-000000000001\n",
     "019AA1F0-7C00-7000-8000-000000000001", "A" * 43, "A" * 43 + "\n", "2026-11-22T03:14:15.123Z", ["04AA000000000001"] * 9,
     "٠" * 12, 10**6, "x019aa1f0-7c00-7000-8000-000000000001", "A" * 44, "x04AA000000000001",
-    (1 << 53) - 1, 9999, 200, 1 << 31, "A" * 16, "x" * 40, "x" * 41, "place", "patrol.visit",
+    (1 << 53) - 1, 9999, 200, 1 << 31, "A" * 16, "x" * 40, "x" * 41, "place", "patrol.visit", "fire",
 ]  # fmt: skip
 
 
@@ -50,6 +50,8 @@ def valid(field: fields.Field[Any]) -> st.SearchStrategy[Any]:
         made = st.lists(valid(field.inner), min_size=low, max_size=min(low + 3, high))
     elif isinstance(field, fields.Integer):
         made = st.integers(rules[validate.Range].min, rules[validate.Range].max)
+    elif isinstance(field, fields.Boolean):
+        made = st.booleans()
     elif isinstance(field, fields.Dict):
         low = rules[validate.Length].min if validate.Length in rules else 0
         made = st.dictionaries(plain, plain, min_size=low, max_size=low + 2)
@@ -79,6 +81,8 @@ def example(field: fields.Field[Any]) -> Any:
         return [example(field.inner)]
     if isinstance(field, fields.Integer):
         return rules[validate.Range].min
+    if isinstance(field, fields.Boolean):
+        return True
     if isinstance(field, fields.Dict):
         return {"a": "b"}
     if validate.OneOf in rules:

@@ -26,4 +26,7 @@ def cited(rule: str) -> dict[str, Any]:
 
 def forbids(rule: str, field: str | None = None) -> Problem:
     """The problem ``rule.forbids``: a planned act that a rule does not allow. ``field``: where that shows."""
-    return Problem("rule.forbids", field, **cited(rule))
+    said = cited(rule)
+    return Problem(
+        "rule.forbids", field, rule=rule, text=said["text"], source=said["source"], basis=said["basis"]
+    )
