@@ -11,6 +11,7 @@ Its text is made of names that are given out here and of the schema's own number
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import marshmallow as ma
@@ -139,3 +140,9 @@ class Acceptor:
         if not isinstance(document, dict):
             return {"_schema": ["Not an object."]}
         return self._schema.validate(document)
+
+
+@cache
+def acceptor(schema: type[ma.Schema]) -> Acceptor:
+    """The acceptor of a schema, compiled once."""
+    return Acceptor(schema)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -33,12 +34,18 @@ def revision(store: Store) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
+@cache
+def _history() -> tuple[frozenset[str], str | None]:
+    """The revisions that this version knows, and the newest of them."""
+    script = ScriptDirectory.from_config(config())
+    return frozenset(each.revision for each in script.walk_revisions()), script.get_current_head()
+
+
 def prepare(store: Store) -> None:
     """Upgrades the store if it is older. Raises WrongSchema if it is newer or foreign."""
-    script = ScriptDirectory.from_config(config())
-    known = {each.revision for each in script.walk_revisions()}
+    known, newest = _history()
     present = revision(store)
-    if present == script.get_current_head():
+    if present == newest:
         return
     if present is not None and present not in known:
         raise WrongSchema(f"the store's schema {present} is not known to this version of the server")

@@ -11,7 +11,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from backend.kernel.acceptor import Acceptor
+from backend.kernel.acceptor import Acceptor, acceptor
 from backend.kernel.clock import from_text
 from backend.kernel.framing import MAX_OPERATION, Frame
 from backend.kernel.ids import UUID7
@@ -115,7 +115,7 @@ class Acceptance:
     def __init__(self, kinds: Mapping[str, Kind]) -> None:
         self._kinds = kinds
         self._fields = {
-            (kind.name, name): Acceptor(verb.schema) for kind in kinds.values() for name, verb in kind.verbs.items()
+            (kind.name, name): acceptor(verb.schema) for kind in kinds.values() for name, verb in kind.verbs.items()
         }
 
     def accept(self, frame: Frame, terminal: str, incarnation: int) -> Operation:

@@ -27,6 +27,4 @@ def cited(rule: str) -> dict[str, Any]:
 def forbids(rule: str, field: str | None = None) -> Problem:
     """The problem ``rule.forbids``: a planned act that a rule does not allow. ``field``: where that shows."""
     said = cited(rule)
-    return Problem(
-        "rule.forbids", field, rule=rule, text=said["text"], source=said["source"], basis=said["basis"]
-    )
+    return Problem("rule.forbids", field, rule=rule, text=said["text"], source=said["source"], basis=said["basis"])
