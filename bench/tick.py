@@ -179,7 +179,14 @@ class House:
 
 
 def _place(id_: str, type_: str, code: str, parent: str | None, position: int) -> Act:
-    fields: dict[str, Any] = {"type": type_, "code": code, "name": code, "parent": parent, "position": position, "tags": []}
+    fields: dict[str, Any] = {
+        "type": type_,
+        "code": code,
+        "name": code,
+        "parent": parent,
+        "position": position,
+        "tags": [],
+    }
     return Act("place", "create", id_, fields)
 
 

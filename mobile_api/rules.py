@@ -43,6 +43,7 @@ class RuleTold(Schema):
     scope = fields.List(fields.String(), required=True)
     text = anything()
     source = words()
+    source_text = anything()
     basis = words()
     basis_text = anything()
     effective = words()

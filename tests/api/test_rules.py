@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from backend.domain.rules.reading import base
+from backend.domain.rules.sources import in_both
 from headless.chain import uuid7
 from headless.patrol import BY_SESSION
 from headless.terminal import Terminal
@@ -111,9 +112,13 @@ def test_a_planned_act_that_a_rule_forbids_names_the_rule_and_its_source_in_both
     (outcome,) = desk.push()
     problem, rule = outcome["problem"], base().rules["A08"]
     assert (outcome["status"], problem["code"]) == ("rejected", "rule.forbids"), outcome
+    source = in_both(rule.source)
     assert problem["detail"] == {
-        "rule": "A08", "text": {"zh": rule.text.zh, "en": rule.text.en}, "source": rule.source, "basis": "V",
-    }  # fmt: skip
+        "rule": "A08",
+        "text": {"zh": rule.text.zh, "en": rule.text.en},
+        "source": {"zh": source.zh, "en": source.en},
+        "basis": "V",
+    }
     assert desk.queue()[-1].operation["fields"]["number"] == "2026-88"
 
 

@@ -109,7 +109,11 @@ def test_a_cell_chosen_off_line_is_refused_by_name_and_nothing_typed_is_lost(sma
     (outcome,) = desk.push()
     assert refused(outcome) == A08
     detail = outcome["problem"]["detail"]
-    assert detail["source"] == "看守所条例14; 刑事诉讼法280" and detail["basis"] == "V"
+    assert detail["source"] == {
+        "zh": "看守所条例第14条; 刑事诉讼法第280条",
+        "en": "Detention Centre Regulations, art. 14; Criminal Procedure Law, art. 280",
+    }
+    assert detail["basis"] == "V"
     assert detail["text"]["zh"] and detail["text"]["en"] and detail["text"]["zh"] != detail["text"]["en"]
     (kept,) = desk.queue()
     assert kept.operation["fields"] == said

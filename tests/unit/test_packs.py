@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -20,6 +21,7 @@ from backend.domain.rules.happenings import FACTS
 from backend.domain.rules.model import Basis
 from backend.domain.rules.page import page
 from backend.domain.rules.reading import Broken, base, duration, milliseconds, read, value_of
+from backend.domain.rules.sources import in_both
 from backend.domain.rules.telling import told
 from backend.records.registry import kinds
 
@@ -282,7 +284,11 @@ def test_a_refusal_cites_its_rule() -> None:
     assert problem["code"] == "rule.forbids" and problem["field"] == "fields.cell"
     rule = base().rules["A08"]
     assert problem["detail"] == {
-        "rule": "A08", "text": {"zh": rule.text.zh, "en": rule.text.en}, "source": "看守所条例14; 刑事诉讼法280", "basis": "V",
+        "rule": "A08", "text": {"zh": rule.text.zh, "en": rule.text.en}, "basis": "V",
+        "source": {
+            "zh": "看守所条例第14条; 刑事诉讼法第280条",
+            "en": "Detention Centre Regulations, art. 14; Criminal Procedure Law, art. 280",
+        },
     }  # fmt: skip
     with pytest.raises(LookupError):
         cited("Z99")
@@ -315,3 +321,11 @@ def test_what_a_rule_asks_fits_a_duty() -> None:
         }  # fmt: skip
         assert issue.validate(said) == {}, rule.id
         assert rule.chain, f"{rule.id}: nobody is told"
+
+
+@pytest.mark.parametrize("source", sorted({rule.source for rule in base().rules.values()}))
+def test_every_source_is_told_in_both_languages(source: str) -> None:
+    told = in_both(source)
+    assert not re.search("[\u4e00-\u9fff]", told.en)
+    assert not set(re.findall("[a-z]{4,}", told.zh))
+    assert re.findall("[0-9]+", told.zh) == re.findall("[0-9]+", told.en) or "2018" in told.zh

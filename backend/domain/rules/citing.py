@@ -6,6 +6,7 @@ from typing import Any
 
 from backend.domain.rules.model import Rule
 from backend.domain.rules.reading import base
+from backend.domain.rules.sources import in_both
 from backend.kernel.problems import Problem
 
 
@@ -18,10 +19,15 @@ def rule_of(rule: str) -> Rule:
 
 
 def cited(rule: str) -> dict[str, Any]:
-    """``{rule, text: {zh, en}, source, basis}`` of a rule. Raises LookupError."""
+    """``{rule, text: {zh, en}, source: {zh, en}, basis}`` of a rule. Raises LookupError."""
     found = rule_of(rule)
-    text = {"zh": found.text.zh, "en": found.text.en}
-    return {"rule": rule, "text": text, "source": found.source, "basis": found.basis.value}
+    source = in_both(found.source)
+    return {
+        "rule": rule,
+        "text": {"zh": found.text.zh, "en": found.text.en},
+        "source": {"zh": source.zh, "en": source.en},
+        "basis": found.basis.value,
+    }
 
 
 def forbids(rule: str, field: str | None = None) -> Problem:

@@ -11,6 +11,7 @@ from backend.domain.rules import model
 from backend.domain.rules.composing import spelled
 from backend.domain.rules.model import Basis, Gives, Match, Pack, Rule, Waiting
 from backend.domain.rules.reading import duration, is_count, value_of
+from backend.domain.rules.sources import in_both
 from backend.kernel.kind import Text
 
 BASES: Mapping[Basis, Text] = {
@@ -75,6 +76,7 @@ def told(rule: Rule, own: Rule | None = None) -> dict[str, Any]:
         "scope": sorted(rule.scope),
         "text": text_of(rule.text),
         "source": rule.source,
+        "source_text": text_of(in_both(rule.source)),
         "basis": rule.basis.value,
         "basis_text": text_of(BASES[rule.basis]),
         "effective": rule.effective.isoformat(),

@@ -9,6 +9,7 @@ from backend.domain.posts import POST_NAMES, Post
 from backend.domain.rules import model
 from backend.domain.rules.model import Match, Pack, Rule
 from backend.domain.rules.reading import NULL, duration
+from backend.domain.rules.sources import in_both
 from backend.domain.rules.telling import BASES, TO_CONFIRM, changes
 from backend.kernel.kind import Text
 
@@ -36,10 +37,11 @@ WHO: Mapping[str, Text] = {
 
 def lines(rule: Rule, pack: Pack, own: Rule) -> list[str]:
     """A rule in words, a line each, in both languages: what ``flask rules explain`` prints."""
+    source = in_both(rule.source)
     found = [
         f"{rule.id}  {rule.text.zh}",
         f"{'':<{len(rule.id)}}  {rule.text.en}",
-        f"  source    {rule.source}  [{rule.basis.value}: {BASES[rule.basis].zh} / {BASES[rule.basis].en}]",
+        f"  source    {source.zh} / {source.en}  [{rule.basis.value}: {BASES[rule.basis].zh} / {BASES[rule.basis].en}]",
         f"  pack      {pack.name} {pack.version}, in force from {rule.effective.isoformat()}: {pack.signed or _unsigned()}",
         f"  scope     {', '.join(sorted(rule.scope))}",
         f"  who       {who(rule.posts)}" + ("; it rings" if rule.loud else ""),

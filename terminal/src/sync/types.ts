@@ -6,6 +6,14 @@ export interface BilingualProblem {
   zh: string
   en: string
   field?: string | null
+  detail?: Record<string, unknown>
+}
+
+/** What a refusal by a rule of duty names (`rule.forbids`). */
+export interface CitedRule {
+  rule: string
+  text: { zh: string; en: string }
+  source: { zh: string; en: string }
 }
 
 export interface Mark {
