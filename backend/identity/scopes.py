@@ -28,6 +28,7 @@ GIVEN: Mapping[tuple[str, Compartment], frozenset[Post]] = {
     ("person", Compartment.LOCATION): frozenset({Post.PAT, Post.LEAD, Post.DIR}),
     ("facility", Compartment.BASE): FACILITY_POSTS,
     ("facility", Compartment.ROSTER): READERS,
+    ("facility", Compartment.DUTY): READERS,
     ("matter", Compartment.BASE): frozenset({Post.INT, Post.LEAD, Post.DIR, Post.PROC, Post.AUD}),
 }
 """Subject and compartment of a partition → the posts that are given it, each as far as the post reaches: ward posts

@@ -42,6 +42,8 @@ class Compartment(StrEnum):
     """Where exactly a person is: for patrols and who leads them."""
     ROSTER = "roster"
     """Who is on duty, when and where: of the facility as a whole, for everybody who is given records."""
+    DUTY = "duty"
+    """What is asked of posts of wards for the facility as a whole, which they are not given else."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ TABLE: dict[str, set[str]] = {
     "person/p1/location": {"PAT", "LEAD", "DIR"},
     "person/p4/location": {"LEAD", "DIR"},
     "facility/TEST/base": WHOLE,
+    "facility/TEST/roster": WARD,
+    "facility/TEST/duty": WARD,
     "matter/M/base": {"INT", "LEAD", "DIR", "AUD", "PROC"},
     "matter/M/case": set(),
     "matter/closed/base": set(),

@@ -214,11 +214,13 @@ def test_what_happened_since_an_officer_was_last_here_is_on_one_page(both: World
 def test_each_change_of_shift_asks_for_a_handover_which_both_signatures_do(both: World) -> None:
     """Rule P09 through the engine: the duty is issued ahead, and fulfilled by the record, at its own time."""
     both.services.clockwork.tick(FACILITY)
-    duty = next(row for row in of_rule(both, "P09") if row["doc"]["opens_at"] == EVENING)
+    evening = [row for row in of_rule(both, "P09") if row["doc"]["opens_at"] == EVENING]
+    assert {row["doc"]["place"] for row in evening} == {both.ids["W"], both.ids["V"]}
+    duty = next(row for row in evening if row["doc"]["place"] == both.ids["W"])
     assert duty["state"] == "issued"
     both.clock.advance(from_text(EVENING) + 10 * MINUTE - both.clock.now())
     h = Hand(both)
-    record, _ = signed(both, h.signed_in("LEAD"), beside(h, "DIR"), place=None)
+    record, _ = signed(both, h.signed_in("DISC"), beside(h, "PAT"))
     at = to_text(both.clock.now())
     both.clock.advance(HOUR)
     both.services.clockwork.tick(FACILITY)

@@ -150,7 +150,7 @@ def spans(story: Story, rule: str) -> list[tuple[int, int]]:
 SHIFT, MORNING = said("handover.signed", sort="shift"), said("handover.signed", sort="morning")
 BEDTIME, PARTLY = (said("rollcall.closed", sort="bedtime", whole=whole) for whole in (True, False))
 DAILY = {
-    "P09": (8 * H, 8 * H + 30, "PAT LEAD", None, SHIFT, MORNING),
+    "P09": (8 * H, 8 * H + 30, "PAT LEAD", "W", SHIFT, MORNING),
     "P10": (8 * H, 9 * H, "LEAD MED PAT DISC", None, MORNING, SHIFT),
     "P12": (21 * H, 22 * H, "PAT", "W", BEDTIME, PARTLY),
     "P14": (

@@ -121,10 +121,11 @@ def test_a_cell_that_had_no_check_is_asked_for_one(small: World) -> None:
 
 
 def test_the_morning_meeting_is_asked_for_a_day_ahead(small: World) -> None:
-    (leader,) = begun(small, "LEAD")
-    tick(small, MINUTE_MS)
-    due = {duty["due_at"] for duty in told(leader, "P10")}
-    assert "2026-11-23T01:00:00.000Z" in due, "09:00 in Beijing, tomorrow"
+    """It is the whole facility's, and reaches the posts of wards as well."""
+    for officer in begun(small, "LEAD", "PAT", "DISC"):
+        tick(small, MINUTE_MS)
+        due = {duty["due_at"] for duty in told(officer, "P10")}
+        assert "2026-11-23T01:00:00.000Z" in due, "09:00 in Beijing, tomorrow"
 
 
 def test_a_ward_has_its_windows_a_day_ahead(small: World) -> None:

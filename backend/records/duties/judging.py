@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from backend.domain.posts import Post
+from backend.domain.posts import Post, WARD_POSTS
 from backend.kernel.clock import from_text, to_text
 from backend.kernel.kind import Compartment, Deed, Head, Known, Mark, Needs, Ruling, lateness
 from backend.kernel.problems import Problem
@@ -45,14 +45,17 @@ def issue(deed: Deed, _head: Head | None, known: Known) -> Ruling | Problem:
 
 
 def _partition(deed: Deed, known: Known) -> str:
-    """Where it lies: with the matter that gave rise to it, else with whom or what it is about, else with the facility."""
+    """Where it lies: with the matter that gave rise to it, else with whom or what it is about, else with the facility: there
+    where all who are asked are given it."""
     said = deed.fields
     cause = known.record(said["cause"]) if said["cause"] else None
     if cause is not None and cause.partition.startswith("matter/"):
         return cause.partition
     about = next((name for name in ("person", "place") if said[name]), None)
-    subject = f"{about}/{said[about]}" if about else f"facility/{deed.facility}"
-    return f"{subject}/{Compartment.BASE}"
+    if about is not None:
+        return f"{about}/{said[about]}/{Compartment.BASE}"
+    everybody = not WARD_POSTS.isdisjoint(said["posts"])
+    return f"facility/{deed.facility}/{Compartment.DUTY if everybody else Compartment.BASE}"
 
 
 def _wrong(said: Mapping[str, Any], known: Known) -> Problem | None:
