@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from backend.domain.posts import Post, WARD_POSTS
+from backend.domain.posts import WARD_POSTS, Post
 from backend.kernel.clock import from_text, to_text
 from backend.kernel.kind import Compartment, Deed, Head, Known, Mark, Needs, Ruling, lateness
 from backend.kernel.problems import Problem
