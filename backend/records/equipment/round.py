@@ -11,25 +11,10 @@ from marshmallow.fields import Nested
 
 from backend.domain.equipment import CONDITIONS, ITEMS
 from backend.domain.posts import Post
-from backend.kernel.clock import from_text
 from backend.kernel.events import Event, Version
-from backend.kernel.kind import (
-    REMOVED,
-    Compartment,
-    Deed,
-    Head,
-    Kind,
-    Known,
-    Mark,
-    Needs,
-    Policy,
-    Ruling,
-    Text,
-    Verb,
-    late_since,
-)  # fmt: skip
+from backend.kernel.kind import Compartment, Deed, Head, Kind, Known, Mark, Policy, Ruling, Text, Verb
 from backend.kernel.problems import Problem
-from backend.records.forms import choice, listed, moment, named, no_time, reference, referred, word
+from backend.records.forms import checked, checked_event, choice, listed, moment, named, needs_place, reference, word
 
 
 class Item(Schema):
@@ -48,25 +33,10 @@ class RoundFields(Schema):
     note = word(1000, allow_none=True)
 
 
-def _needs(fields: Mapping[str, Any], _head: Head | None) -> Needs:
-    return Needs((fields["place"],))
-
-
 def _record(deed: Deed, _head: Head | None, known: Known) -> Ruling | Problem:
-    said = deed.fields
-    if wrong := no_time(said, "checked_at") or _unfit(said):
-        return wrong
-    place = referred(known, said, "place", "place")
-    if isinstance(place, Problem):
-        return place
-    conditions = {each["condition"] for each in said["items"]}
-    found = (
-        (place.state == REMOVED, Mark("place.closed")),
-        (bool(conditions & {"faulty", "damaged"}), Mark("equipment.faulty")),
-        ("unreachable" in conditions, Mark("equipment.unseen")),
-    )
-    marks = late_since(deed, from_text(said["checked_at"])) + tuple(mark for remarkable, mark in found if remarkable)
-    return Ruling(said, f"place/{place.id}/{Compartment.BASE}", "recorded", place.id, marks)
+    conditions = {each["condition"] for each in deed.fields["items"]}
+    faulty = (bool(conditions & {"faulty", "damaged"}), Mark("equipment.faulty"))
+    return checked(deed, known, _unfit(deed.fields), faulty, ("unreachable" in conditions, Mark("equipment.unseen")))
 
 
 def _unfit(said: Mapping[str, Any]) -> Problem | None:
@@ -80,9 +50,7 @@ def _unfit(said: Mapping[str, Any]) -> Problem | None:
 def _events(_before: Version | None, after: Version) -> Iterator[Event]:
     said = after.doc
     faulty = sum(each["condition"] in {"faulty", "damaged"} for each in said["items"])
-    facts = {"items": len(said["items"]), "faulty": faulty}
-    at = min(from_text(said["checked_at"]), after.observed_at)
-    yield Event("equipment.rounded", at, None, said["place"], facts)
+    yield checked_event("equipment.rounded", after, {"items": len(said["items"]), "faulty": faulty})
 
 
 ROUND = Kind(
@@ -91,7 +59,9 @@ ROUND = Kind(
     policy=Policy.FACT,
     compartment=Compartment.BASE,
     writers=frozenset({Post.PAT, Post.AUX, Post.LEAD, Post.DIR}),
-    verbs={"record": Verb(RoundFields, _record, Text("记录设备巡检", "record a round"), creates=True, needs=_needs)},
+    verbs={
+        "record": Verb(RoundFields, _record, Text("记录设备巡检", "record a round"), creates=True, needs=needs_place)
+    },
     text=Text("设备巡检", "equipment round"),
     labels={
         "place": Text("场所", "place"),

@@ -9,25 +9,10 @@ from marshmallow import Schema
 from marshmallow.fields import Nested
 
 from backend.domain.posts import Post
-from backend.kernel.clock import from_text
 from backend.kernel.events import Event, Version
-from backend.kernel.kind import (
-    REMOVED,
-    Compartment,
-    Deed,
-    Head,
-    Kind,
-    Known,
-    Mark,
-    Needs,
-    Policy,
-    Ruling,
-    Text,
-    Verb,
-    late_since,
-)  # fmt: skip
+from backend.kernel.kind import Compartment, Deed, Head, Kind, Known, Mark, Policy, Ruling, Text, Verb
 from backend.kernel.problems import Problem
-from backend.records.forms import choice, listed, moment, named, no_time, reference, referred, word
+from backend.records.forms import checked, checked_event, choice, listed, moment, named, needs_place, reference, word
 
 AREAS: Mapping[str, Text] = {
     "cell": Text("监室", "cell"),
@@ -76,23 +61,9 @@ class HygieneFields(Schema):
     measures = word(1000, allow_none=True)
 
 
-def _needs(fields: Mapping[str, Any], _head: Head | None) -> Needs:
-    return Needs((fields["place"],))
-
-
 def _record(deed: Deed, _head: Head | None, known: Known) -> Ruling | Problem:
-    said = deed.fields
-    if wrong := no_time(said, "checked_at") or _unfit(said):
-        return wrong
-    place = referred(known, said, "place", "place")
-    if isinstance(place, Problem):
-        return place
-    found = (
-        (place.state == REMOVED, Mark("place.closed")),
-        (any(each["grade"] == "bad" for each in said["things"]), Mark("hygiene.bad")),
-    )
-    marks = late_since(deed, from_text(said["checked_at"])) + tuple(mark for remarkable, mark in found if remarkable)
-    return Ruling(said, f"place/{place.id}/{Compartment.BASE}", "recorded", place.id, marks)
+    bad = any(each["grade"] == "bad" for each in deed.fields["things"])
+    return checked(deed, known, _unfit(deed.fields), (bad, Mark("hygiene.bad")))
 
 
 def _unfit(said: Mapping[str, Any]) -> Problem | None:
@@ -107,8 +78,7 @@ def _events(_before: Version | None, after: Version) -> Iterator[Event]:
     said = after.doc
     grades = [each["grade"] for each in said["things"]]
     facts = {"area": said["area"], "poor": grades.count("poor"), "bad": grades.count("bad")}
-    at = min(from_text(said["checked_at"]), after.observed_at)
-    yield Event("hygiene.checked", at, None, said["place"], facts)
+    yield checked_event("hygiene.checked", after, facts)
 
 
 HYGIENE = Kind(
@@ -117,7 +87,7 @@ HYGIENE = Kind(
     policy=Policy.FACT,
     compartment=Compartment.BASE,
     writers=frozenset({Post.DISC, Post.MED, Post.PAT, Post.LEAD, Post.DIR}),
-    verbs={"record": Verb(HygieneFields, _record, Text("记录检查", "record a check"), creates=True, needs=_needs)},
+    verbs={"record": Verb(HygieneFields, _record, Text("记录检查", "record a check"), creates=True, needs=needs_place)},
     text=Text("卫生检查", "hygiene check"),
     labels={
         "place": Text("场所", "place"),

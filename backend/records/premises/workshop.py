@@ -9,25 +9,21 @@ from typing import Any
 from marshmallow import Schema
 
 from backend.domain.posts import Post
-from backend.kernel.clock import from_text
 from backend.kernel.events import Event, Version
-from backend.kernel.kind import (
-    REMOVED,
-    Compartment,
-    Deed,
-    Head,
-    Kind,
-    Known,
-    Mark,
-    Needs,
-    Policy,
-    Ruling,
-    Text,
-    Verb,
-    late_since,
-)  # fmt: skip
+from backend.kernel.kind import Compartment, Deed, Head, Kind, Known, Mark, Policy, Ruling, Text, Verb
 from backend.kernel.problems import Problem
-from backend.records.forms import choice, listed, moment, named, no_time, reference, referred, whole, word
+from backend.records.forms import (
+    checked,
+    checked_event,
+    choice,
+    listed,
+    moment,
+    named,
+    needs_place,
+    reference,
+    whole,
+    word,
+)
 
 PHASES: Mapping[str, Text] = {
     "before": Text("出工前", "before work"),
@@ -62,23 +58,9 @@ class WorkshopFields(Schema):
     note = word(1000, allow_none=True)
 
 
-def _needs(fields: Mapping[str, Any], _head: Head | None) -> Needs:
-    return Needs((fields["place"],))
-
-
 def _record(deed: Deed, _head: Head | None, known: Known) -> Ruling | Problem:
     said = deed.fields
-    if wrong := no_time(said, "checked_at") or _unfit(said):
-        return wrong
-    place = referred(known, said, "place", "place")
-    if isinstance(place, Problem):
-        return place
-    found = (
-        (place.state == REMOVED, Mark("place.closed")),
-        (said["tools_seen"] != said["tools_out"], Mark("tools.differ")),
-    )
-    marks = late_since(deed, from_text(said["checked_at"])) + tuple(mark for remarkable, mark in found if remarkable)
-    return Ruling(said, f"place/{place.id}/{Compartment.BASE}", "recorded", place.id, marks)
+    return checked(deed, known, _unfit(said), (said["tools_seen"] != said["tools_out"], Mark("tools.differ")))
 
 
 def _unfit(said: Mapping[str, Any]) -> Problem | None:
@@ -93,9 +75,7 @@ def _events(_before: Version | None, after: Version) -> Iterator[Event]:
     said = after.doc
     findings = sum(each != "nothing" for each in said["findings"])
     tools = said["tools_seen"] == said["tools_out"]
-    facts = {"phase": said["phase"], "findings": findings, "tools": tools}
-    at = min(from_text(said["checked_at"]), after.observed_at)
-    yield Event("workshop.checked", at, None, said["place"], facts)
+    yield checked_event("workshop.checked", after, {"phase": said["phase"], "findings": findings, "tools": tools})
 
 
 WORKSHOP = Kind(
@@ -104,7 +84,9 @@ WORKSHOP = Kind(
     policy=Policy.FACT,
     compartment=Compartment.BASE,
     writers=frozenset({Post.PAT, Post.DISC, Post.LEAD, Post.DIR}),
-    verbs={"record": Verb(WorkshopFields, _record, Text("记录检查", "record a check"), creates=True, needs=_needs)},
+    verbs={
+        "record": Verb(WorkshopFields, _record, Text("记录检查", "record a check"), creates=True, needs=needs_place)
+    },
     text=Text("劳动场所检查", "workshop check"),
     labels={
         "place": Text("劳动场所", "workshop"),
