@@ -15,7 +15,7 @@ from backend.domain.rules.model import Pack, Rule
 from backend.domain.rules.telling import BASES, TO_CONFIRM, waits_for
 from backend.domain.rules.wording import lines
 from backend.duty import companions
-from backend.identity import officers
+from backend.identity import facilities, officers
 from backend.identity.officers import Officer
 from backend.records.registry import kinds
 from backend.storage.door import UnknownFacility
@@ -69,17 +69,18 @@ def explain(rule: str, facility: str | None) -> None:
 
 
 @group.command("due")
-@click.option("--facility", required=True)
+@click.option("--facility", help="Left out: the only one of this installation.")
 @click.option("--at", "at", help="A moment as RFC 3339 text, past or to come; left out: now.")
 @click.option("--for", "number", required=True, help="The officer's number.")
 @plainly
-def due(facility: str, at: str | None, number: str) -> None:
+def due(facility: str | None, at: str | None, number: str) -> None:
     """List what is open for an officer at a moment, each with its rule and the article behind it.
 
     Of a moment to come: what would be, if nothing more happened.
     """
     here = services()
     now = here.clock.now()
+    facility = facility or only_one()
     try:
         moment = now if at is None else read_moment(at)
         officer = next(each for each in everyone_of(facility) if each.number == number)
@@ -95,6 +96,14 @@ def due(facility: str, at: str | None, number: str) -> None:
         click.echo(f"{said['due_at']}  {said['rule'] or '-':<16} {each.state:<12} {'+'.join(said['posts'])}  {about}")
         click.echo(f"    {what}")
         click.echo(f"    {said['source'] or '-'}")
+
+
+def only_one() -> str:
+    """The facility of an installation that has one alone."""
+    every = facilities.everyone(services().store)
+    if len(every) != 1:
+        raise click.ClickException(f"there are {len(every)} facilities here; choose one by --facility")
+    return every[0].facility
 
 
 def everyone_of(facility: str) -> list[Officer]:

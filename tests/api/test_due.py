@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from backend.domain.calendars import HOUR_MS, MINUTE_MS
-from backend.identity import assignments, officers, postings, staff, system
+from backend.identity import assignments, facilities, officers, postings, staff, system
 from backend.identity.officers import UnknownOfficer
 from backend.kernel.clock import to_text
 from backend.kernel.problems import Problem
@@ -55,7 +55,7 @@ def test_what_is_due_is_told_for_then_and_for_later_with_its_article(small: Worl
     kept = store.rows(small, tables.watches), store.leaves(small)
 
     def due(at: int, number: str = "DISC") -> str:
-        args = ["rules", "due", "--facility", FACILITY, "--at", to_text(at), "--for", number]
+        args = ["rules", "due", "--at", to_text(at), "--for", number]
         done = small.app.test_cli_runner().invoke(args=args, catch_exceptions=False)
         assert done.exit_code == 0, done.output
         return str(done.output)
@@ -83,3 +83,9 @@ def test_what_is_due_is_told_for_then_and_for_later_with_its_article(small: Worl
 def test_what_cannot_be_asked_is_said_plainly(standing: World, args: list[str], said: str) -> None:
     done = standing.app.test_cli_runner().invoke(args=["rules", "due", *args])
     assert done.exit_code == 1 and said in done.output
+
+
+def test_of_several_facilities_one_is_to_be_chosen(small: World) -> None:
+    facilities.found(small.services.door, "OTHER", "另一所", "JLS", small.services.keyring.head)
+    done = small.app.test_cli_runner().invoke(args=["rules", "due", "--for", "DISC"])
+    assert done.exit_code == 1 and "2 facilities" in done.output
