@@ -86,7 +86,7 @@ async function turn(): Promise<boolean> {
   const kept = waiting > 0 ? await push(who) : null
   if (!halt) await askHeld(who)
   const pulled = await pullIfUnlocked(who)
-  if (pulled) await refreshKinds()
+  if (pulled) await refreshKinds().catch(() => undefined) // the next turn asks again; capturing goes on by the forms that are here
   await settleHeads(who)
   if (kept) throw kept
   return pulled || waiting > 0
