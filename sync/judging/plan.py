@@ -336,13 +336,19 @@ class Planner:
         effect = Effect(conflict, CONFLICT, disputes.ruling(doc, head.partition))
         return Verdict("conflict", problem, (effect,), conflict=conflict)
 
+    def _second(self, weighing: _Weighing) -> str:
+        """The officer who signed beside its own; of most operations nobody signed at all."""
+        if weighing.said["signoff"] is None:
+            return ""
+        return signing.second(self._signing(weighing), self._state.sessions, self._state.ground)
+
     def _ask(self, weighing: _Weighing, head: Head | None) -> Ruling | Problem:
         """What the operation's own kind makes of it."""
         said, operation = weighing.said, weighing.operation
         deed = Deed(
             said["op"], said["terminal"], weighing.record, said["verb"], said["base"], said["officer"],
             operation.observed_at, operation.recorded_at, self._now, operation.fields, self._facility,
-            signing.second(self._signing(weighing), self._state.sessions, self._state.ground),
+            self._second(weighing),
         )  # fmt: skip
         return weighing.verb.judge(deed, head, self._view(weighing))
 
