@@ -12,7 +12,7 @@ from marshmallow import Schema
 from backend.domain.complaints import BY, FORWARD_MS, ORGANS, SORTS, clock_rule
 from backend.domain.posts import Post
 from backend.domain.rules.citing import forbids
-from backend.kernel.clock import from_text, to_text
+from backend.kernel.clock import from_text
 from backend.kernel.events import Event, Version
 from backend.kernel.kind import (
     Compartment,
@@ -31,6 +31,7 @@ from backend.kernel.kind import (
 )  # fmt: skip
 from backend.kernel.problems import Problem
 from backend.records.forms import choice, listed, moment, named, no_time, reference, referred, word, yes_no
+from backend.records.steps import step_of
 
 RESULTS: Mapping[str, Text] = {
     "upheld": Text("成立", "upheld"),
@@ -109,7 +110,7 @@ def _receive(deed: Deed, _head: Head | None, known: Known) -> Ruling | Problem:
         return found
     if deed.officer in said["against"]:
         return forbids("V02", "fields.against")
-    doc = {**said, "state": "received", "steps": [_step("received", deed, {})]}
+    doc = {**said, "state": "received", "steps": [step_of("received", deed, {})]}
     marks = late_since(deed, from_text(said["received_at"]))
     return Ruling(doc, f"matter/{deed.record}/{Compartment.BASE}", "received", None, marks, excluded=_left_out(doc))
 
@@ -118,13 +119,9 @@ def _left_out(doc: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(doc["against"])
 
 
-def _step(step: str, deed: Deed, said: Mapping[str, Any]) -> dict[str, Any]:
-    return {"step": step, "at": to_text(deed.observed_at), "by": deed.officer, **said}
-
-
 def _on(deed: Deed, head: Head, step: str, state: str, marks: tuple[Mark, ...], **changes: Any) -> Ruling:
     """The complaint one step further; what the step says stands in it."""
-    steps = [*head.doc["steps"], _step(step, deed, deed.fields)]
+    steps = [*head.doc["steps"], step_of(step, deed, deed.fields)]
     doc = {**head.doc, **changes, "state": state, "steps": steps}
     return Ruling(doc, head.partition, state, None, marks, excluded=_left_out(doc))
 

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backend.domain.posts import WARD_POSTS, Post
-from backend.kernel.clock import from_text, to_text
+from backend.kernel.clock import from_text
 from backend.kernel.kind import Compartment, Deed, Head, Known, Mark, Needs, Ruling, lateness
 from backend.kernel.problems import Problem
 from backend.records.forms import is_moment
+from backend.records.steps import step_of
 
 LEADERS = frozenset({Post.LEAD, Post.DIR})
 ISSUERS = LEADERS | {Post.SYS}
@@ -94,11 +95,6 @@ def _unknown(record: str | None, name: str, known: Known) -> Problem | None:
     """A record that is named must be there, unless custody has waited for it long enough."""
     absent = record is not None and known.record(record) is None and not known.forced()
     return Problem("reference.unknown", f"fields.{name}") if absent else None
-
-
-def step_of(word_: str, deed: Deed, said: Mapping[str, Any]) -> dict[str, Any]:
-    """What stands of an act in the document."""
-    return {"step": word_, "at": to_text(deed.observed_at), "by": deed.officer, **said}
 
 
 def onward(deed: Deed, head: Head, state: str, step: str, marks: tuple[Mark, ...] = (), **changes: Any) -> Ruling:

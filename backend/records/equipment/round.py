@@ -14,7 +14,8 @@ from backend.domain.posts import Post
 from backend.kernel.events import Event, Version
 from backend.kernel.kind import Compartment, Deed, Head, Kind, Known, Mark, Policy, Ruling, Text, Verb
 from backend.kernel.problems import Problem
-from backend.records.forms import checked, checked_event, choice, listed, moment, named, needs_place, reference, word
+from backend.records.checks import checked, checked_event, needs_place
+from backend.records.forms import choice, listed, moment, named, reference, word
 
 
 class Item(Schema):

@@ -20,6 +20,7 @@ from backend.kernel.kind import Compartment, Deed, Head, Kind, Known, Needs, Pol
 from backend.kernel.problems import Problem
 from backend.records.forms import is_moment, named
 from backend.records.handovers.words import SORTS, STATES, STEPS, Receipt, Refusal, Reopening, Review, Signing
+from backend.records.steps import step_of
 
 NAME = "handover"
 LEADERS = frozenset({Post.LEAD, Post.DIR})
@@ -52,7 +53,7 @@ def _sign(deed: Deed, _head: Head | None, known: Known) -> Ruling | Problem:
         return Problem("reference.unknown", "fields.place")
     both = bool(deed.second) and said["incoming"] in (None, deed.second)
     state = "signed" if both else "offered"
-    steps = [_step(deed, "offered", {})]
+    steps = [step_of("offered", deed, {})]
     doc = {**said, "state": state, "outgoing": deed.officer, "digest": digest_of(said), "steps": steps}
     if both:
         doc["incoming"] = deed.second
@@ -61,13 +62,9 @@ def _sign(deed: Deed, _head: Head | None, known: Known) -> Ruling | Problem:
     return Ruling(doc, f"{subject}/{Compartment.BASE}", state, said["place"], lateness(deed))
 
 
-def _step(deed: Deed, step: str, said: Mapping[str, Any]) -> dict[str, Any]:
-    return {"step": step, "at": to_text(deed.observed_at), "by": deed.officer, **said}
-
-
 def _on(deed: Deed, head: Head, state: str, step: str, **changes: Any) -> Ruling:
     said = {name: value for name, value in deed.fields.items() if name != "digest"}
-    steps = [*head.doc["steps"], _step(deed, step, said)]
+    steps = [*head.doc["steps"], step_of(step, deed, said)]
     doc = {**head.doc, **changes, "state": state, "steps": steps}
     return Ruling(doc, head.partition, state, head.place)
 

@@ -12,7 +12,7 @@ from backend.domain.approvals import PLAN, Asked, barred
 from backend.domain.movements import KIND, RESTRAINTS, SORTS, crew_of
 from backend.domain.posts import Post
 from backend.domain.rules.citing import forbids
-from backend.kernel.clock import from_text, to_text
+from backend.kernel.clock import from_text
 from backend.kernel.events import Event, Version
 from backend.kernel.kind import (
     Compartment,
@@ -30,6 +30,7 @@ from backend.kernel.kind import (
 )  # fmt: skip
 from backend.kernel.problems import Problem
 from backend.records.forms import choice, is_moment, listed, moment, named, reference, word, yes_no
+from backend.records.steps import step_of
 
 WRITERS = frozenset({Post.INT, Post.PAT, Post.DISC, Post.MED, Post.LEAD, Post.DIR})
 GATE = frozenset({Post.INT, Post.LEAD, Post.DIR})
@@ -117,7 +118,7 @@ def _plan(deed: Deed, _head: Head | None, known: Known) -> Ruling | Problem:
     if wrong := _wrong(deed.fields, known):
         return wrong
     plan = dict(deed.fields)
-    doc = {PLAN: plan, "approval": None, "document": None, "state": "planned", "steps": [_step("planned", deed, {})]}
+    doc = {PLAN: plan, "approval": None, "document": None, "state": "planned", "steps": [step_of("planned", deed, {})]}
     return Ruling(doc, f"person/{person.id}/{Compartment.BASE}", "planned", marks=lateness(deed))
 
 
@@ -132,13 +133,9 @@ def _wrong(plan: Mapping[str, Any], known: Known) -> Problem | None:
     return None
 
 
-def _step(step: str, deed: Deed, said: Mapping[str, Any]) -> dict[str, Any]:
-    return {"step": step, "at": to_text(deed.observed_at), "by": deed.officer, **said}
-
-
 def _on(deed: Deed, head: Head, step: str, *, marks: Iterable[Mark] = (), **changes: Any) -> Ruling:
     """The movement one step further; what the step says stands in it."""
-    doc = {**head.doc, **changes, "steps": [*head.doc["steps"], _step(step, deed, deed.fields)]}
+    doc = {**head.doc, **changes, "steps": [*head.doc["steps"], step_of(step, deed, deed.fields)]}
     return Ruling(doc, head.partition, doc["state"], marks=(*lateness(deed), *marks))
 
 

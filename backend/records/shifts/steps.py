@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from backend.domain.posts import Post
-from backend.kernel.clock import from_text, to_text
+from backend.kernel.clock import from_text
 from backend.kernel.kind import Compartment, Deed, Head, Known, Mark, Ruling, lateness
 from backend.kernel.problems import Problem
 from backend.records.forms import is_moment
+from backend.records.steps import step_of
 
 LEADERS = frozenset({Post.LEAD, Post.DIR})
 STAFF = frozenset({Post.INT, Post.PAT, Post.DISC, Post.MED, Post.AUX, Post.LEAD, Post.DIR})
@@ -27,19 +28,15 @@ def leads(known: Known) -> bool:
 
 def began(deed: Deed, doc: Mapping[str, Any], state: str) -> Ruling:
     """A request with its first step; who asks stands in the document."""
-    steps = [_step(state, deed, {})]
+    steps = [step_of(state, deed, {})]
     return Ruling({**doc, "state": state, "steps": steps}, partition(deed), state, marks=lateness(deed))
 
 
 def moved(deed: Deed, head: Head, state: str, marks: tuple[Mark, ...] = (), **changes: Any) -> Ruling:
     """The record one step further; what the step says stands in it."""
-    steps = [*head.doc["steps"], _step(state, deed, deed.fields)]
+    steps = [*head.doc["steps"], step_of(state, deed, deed.fields)]
     doc = {**head.doc, **changes, "state": state, "steps": steps}
     return Ruling(doc, head.partition, state, marks=lateness(deed) + marks)
-
-
-def _step(word: str, deed: Deed, said: Mapping[str, Any]) -> dict[str, Any]:
-    return {"step": word, "at": to_text(deed.observed_at), "by": deed.officer, **said}
 
 
 def barred(head: Head, *states: str, allowed: bool = True) -> Problem | None:
